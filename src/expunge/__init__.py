@@ -1,0 +1,1 @@
+"""Machine unlearning for PyTorch: Scissorhands, its rivals, and audits."""

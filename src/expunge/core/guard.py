@@ -1,0 +1,128 @@
+"""Refuses a result that destroyed the model, and says when nothing was changed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from .checks import check_positive
+from .data import Split, UnlearningData, fetch
+from .errors import GuardError
+from .task import Task
+
+
+@dataclass(frozen=True)
+class Health:
+    """Mean loss, and accuracy in percent (None without labels), on a sample of a set."""
+
+    loss: float
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Limits within which an unlearned model is handed over.
+
+    Args:
+        max_retain_drop: Points of accuracy on D_r that may be lost.
+        max_loss_factor: For tasks without accuracy: the loss on D_r may grow by this.
+        samples: How many samples of each set are looked at.
+    """
+
+    max_retain_drop: float = 20.0
+    max_loss_factor: float = 3.0
+    samples: int = 2000
+
+    def __post_init__(self) -> None:
+        check_positive(
+            max_retain_drop=self.max_retain_drop,
+            max_loss_factor=self.max_loss_factor,
+            samples=self.samples,
+        )
+
+    def measure(
+        self, model: nn.Module, task: Task, data: UnlearningData, device: torch.device
+    ) -> dict[Split, Health]:
+        """Health on D_f and D_r, in evaluation mode; the model's mode is put back."""
+        return {
+            split: probe(model, task, getattr(data, split), self.samples, device)
+            for split in (Split.FORGET, Split.RETAIN)
+        }
+
+    def refuse(self, before: dict[Split, Health], after: dict[Split, Health]) -> None:
+        """Raise if too much of what was to be kept is lost.
+
+        Raises:
+            GuardError: Says how much was lost and what to change.
+        """
+        old, new = before[Split.RETAIN], after[Split.RETAIN]
+        advice = (
+            "; the original model is unchanged. Use a smaller learning rate or trim "
+            "share, or more repair epochs"
+        )
+        if old.accuracy is not None and new.accuracy is not None:
+            if not new.accuracy >= old.accuracy - self.max_retain_drop:
+                raise GuardError(
+                    f"accuracy on the retain set fell from {old.accuracy:.1f} % to "
+                    f"{new.accuracy:.1f} %, more than {self.max_retain_drop:g} points" + advice
+                )
+        elif not new.loss <= max(old.loss, 1e-6) * self.max_loss_factor:
+            raise GuardError(
+                f"the loss on the retain set grew from {old.loss:.4g} to {new.loss:.4g}, "
+                f"more than {self.max_loss_factor:g} times" + advice
+            )
+
+
+def nothing_changed(before: dict[Split, Health], after: dict[Split, Health]) -> str | None:
+    """A warning if the forget scores are as before, else None."""
+    old, new = before[Split.FORGET], after[Split.FORGET]
+    same_loss = abs(new.loss - old.loss) <= 0.01 * max(old.loss, 1e-3)
+    if same_loss and old.accuracy == new.accuracy:
+        return (
+            "nothing was forgotten: loss and accuracy on the forget set are as before "
+            f"(loss {old.loss:.4g} and {new.loss:.4g}); use a larger learning rate or "
+            "more epochs"
+        )
+    return None
+
+
+def check_finite(model: nn.Module) -> None:
+    """Raise if a parameter or buffer of a result is NaN or infinite.
+
+    Raises:
+        GuardError: Names the first such tensor.
+    """
+    if (name := first_non_finite(model)) is not None:
+        raise GuardError(
+            f"the method left NaN or infinite values in {name!r}; the original model is "
+            "unchanged. Use a smaller learning rate"
+        )
+
+
+def first_non_finite(model: nn.Module) -> str | None:
+    """Name of the first parameter or buffer with NaN or infinite values."""
+    for name, tensor in model.state_dict().items():
+        if isinstance(tensor, torch.Tensor) and not bool(torch.isfinite(tensor).all()):
+            return name
+    return None
+
+
+@torch.no_grad()
+def probe(model: nn.Module, task: Task, dataset: Any, samples: int, device: torch.device) -> Health:
+    """Health on at most ``samples`` evenly spaced samples, in evaluation mode."""
+    count = min(samples, len(dataset))
+    chosen = torch.linspace(0, len(dataset) - 1, count).long()
+    was_training = model.training
+    model.eval()
+    losses, correct = [], []
+    try:
+        for indices in chosen.split(500):
+            batch = fetch(dataset, indices, device=device)
+            losses.append(task.loss(model, batch))
+            correct.append(task.correct(model, batch))
+    finally:
+        model.train(was_training)
+    hits = [hit for hit in correct if hit is not None]
+    accuracy = 100 * torch.cat(hits).float().mean().item() if hits else None
+    return Health(torch.cat(losses).mean().item(), accuracy)

@@ -1,0 +1,21 @@
+"""Keeps a run from disturbing the randomness of the program that called it."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def isolated_randomness() -> Iterator[None]:
+    """Put back the global generators of torch (all devices), numpy and Python."""
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002  the one that users' code shares
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

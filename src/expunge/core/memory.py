@@ -1,0 +1,50 @@
+"""Peak memory of a stretch of work."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """Measures the peak inside a ``with`` block, in bytes.
+
+    On CUDA it is the allocator's peak; on Linux the peak resident size of the process,
+    whose high-water mark is reset on entry; elsewhere ``peak`` stays None.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.peak: int | None = None
+        self._device = device
+
+    def __enter__(self) -> Self:
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        elif _CLEAR.exists():
+            try:
+                _CLEAR.write_text("5")  # proc(5): resets VmHWM
+            except OSError:
+                return self  # not permitted in some containers: an upper bound remains
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._device.type == "cuda":
+            self.peak = torch.cuda.max_memory_allocated(self._device)
+        elif _STATUS.exists():
+            self.peak = _high_water_mark()
+
+
+def _high_water_mark() -> int | None:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return None

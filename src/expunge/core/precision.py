@@ -1,0 +1,60 @@
+"""Mixed precision as a property of the task, so that methods need not know of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .checks import check_choice
+from .task import Batch, Task
+
+PRECISIONS = ("auto", "bf16", "fp32")
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """Turn ``"auto"`` into ``"bf16"`` where the hardware multiplies it fast."""
+    check_choice(PRECISIONS, precision=precision)
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    if device.type == "cpu":
+        ask = getattr(torch.cpu, "get_capabilities", dict)  # torch >= 2.8
+        return (
+            "bf16" if {"amx_bf16", "avx512_bf16"} & {k for k, v in ask().items() if v} else "fp32"
+        )
+    return "fp32"
+
+
+@dataclass(frozen=True)
+class AutocastTask:
+    """Runs the forward passes of another task in bfloat16; losses come out in float32."""
+
+    task: Task
+    device_type: str
+
+    @property
+    def loss_ceiling(self) -> float:
+        return self.task.loss_ceiling
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        with torch.autocast(self.device_type, torch.bfloat16):
+            return self.task.loss(model, batch).float()
+
+    def correct(self, model: nn.Module, batch: Batch) -> Tensor | None:
+        with torch.autocast(self.device_type, torch.bfloat16):
+            return self.task.correct(model, batch)
+
+    def labels(self, dataset: Any) -> Tensor | None:
+        return self.task.labels(dataset)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.task, name)
+
+
+def with_precision(task: Task, precision: str, device: torch.device) -> Task:
+    """``task``, run in ``precision`` (``"auto"``, ``"bf16"`` or ``"fp32"``)."""
+    if resolve_precision(precision, device) == "fp32":
+        return task
+    return AutocastTask(task, device.type)

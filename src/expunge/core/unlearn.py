@@ -1,0 +1,166 @@
+"""The single verb: run a method on a private copy and check what comes back."""
+
+import copy
+import hashlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .checkpoint import CheckpointStore
+from .data import Split, UnlearningData, fetch
+from .errors import InputError, ModelError
+from .guard import Guard, Health, check_finite, first_non_finite, nothing_changed
+from .isolation import isolated_randomness
+from .memory import PeakMemory
+from .method import Method
+from .precision import with_precision
+from .run import Log, Run
+from .task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Unlearned:
+    """A model in evaluation mode, and everything needed to say how it was made.
+
+    ``cost`` holds ``seconds``, ``samples_read`` and ``peak_memory_bytes``; ``decisions``
+    what the method chose by itself, and why; ``history`` the rows that it logged.
+    """
+
+    model: nn.Module
+    task: Task
+    method: Method
+    seed: int
+    precision: str
+    cost: dict[str, float | None]
+    health: dict[str, dict[Split, Health]]
+    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def unlearn(
+    model: nn.Module,
+    data: UnlearningData,
+    method: Method,
+    *,
+    task: Task,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    precision: str = "fp32",
+    guard: Guard | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    on_log: Log | None = None,
+) -> Unlearned:
+    """Remove the influence of ``data.forget`` from ``model``.
+
+    Args:
+        model: The trained model. It is copied, never changed.
+        data: The forget and retain sets, and held-out sets if there are any.
+        method: An unlearning method with its hyper-parameters.
+        task: What the model does, e.g. ``Classification(num_classes=10)``.
+        seed: Fixes batch order and every other random choice of the method.
+        device: Where to compute; the result stays there.
+        precision: ``"fp32"``, ``"bf16"`` (autocast) or ``"auto"`` (bf16 where it is fast).
+        guard: Limits within which a result is handed over; ``Guard()`` by default.
+        folder: Keeps checkpoints here while the method runs.
+        resume: Go on from the checkpoint in ``folder`` if there is one.
+        on_log: Called with each row that the method logs.
+
+    Returns:
+        The unlearned model and its provenance. Given the same arguments on the same
+        machine, the same bits.
+
+    Raises:
+        InputError: If the request cannot be carried out as it stands.
+        GuardError: If the result is not finite or lost too much of what was to be kept.
+    """
+    place = torch.device(device)
+    guard = guard or Guard()
+    _check_request(model, data, method, task, place)
+    store = _open_store(folder, resume, model, data, method, seed, precision)
+    private = copy.deepcopy(model).to(place)
+    precise = with_precision(task, precision, place)
+    with isolated_randomness(), PeakMemory(place) as memory:
+        before = guard.measure(private, precise, data, place)
+        run = Run(seed, device=place, store=store, on_log=on_log)
+        result = method(private.train(), precise, data, run).eval()
+        seconds = run.seconds
+        check_finite(result)
+        after = guard.measure(result, precise, data, place)
+    guard.refuse(before, after)
+    if store:
+        store.clear()
+    unchanged = nothing_changed(before, after)
+    return Unlearned(
+        result,
+        task,
+        method,
+        seed,
+        precision,
+        cost={
+            "seconds": seconds,
+            "samples_read": run.samples_read,
+            "peak_memory_bytes": memory.peak,
+        },
+        health={"before": before, "after": after},
+        decisions=run.decisions,
+        history=run.history,
+        warnings=[unchanged] if unchanged else [],
+    )
+
+
+def model_digest(model: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        value = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check_request(
+    model: nn.Module, data: UnlearningData, method: Method, task: Task, device: torch.device
+) -> None:
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ModelError(
+            "the model has no trainable parameter, so nothing can be unlearned; "
+            "call model.requires_grad_(True)"
+        )
+    if (name := first_non_finite(model)) is not None:
+        raise ModelError(f"the model holds NaN or infinite values in {name!r}")
+    for split in sorted(method.reads):
+        if getattr(data, split) is None and split not in getattr(method, "optional", ()):
+            raise InputError(f"{method.name} reads the {split} set, but data.{split} is None")
+    for split in (Split.FORGET, Split.RETAIN):
+        batch = fetch(getattr(data, split), torch.arange(1), device=device)
+        probe = copy.deepcopy(model).to(device).eval()
+        with torch.no_grad():
+            task.loss(probe, batch)
+        labels = task.labels(getattr(data, split))
+        if labels is not None and hasattr(task, "check_labels"):
+            task.check_labels(labels)
+
+
+def _open_store(
+    folder: str | Path | None,
+    resume: bool,
+    model: nn.Module,
+    data: UnlearningData,
+    method: Method,
+    seed: int,
+    precision: str,
+) -> CheckpointStore | None:
+    if folder is None:
+        if resume:
+            raise InputError("expected a folder to resume from, got None; name one")
+        return None
+    parts = (method.name, asdict(method), seed, precision, data.sizes(), model_digest(model))  # type: ignore[call-overload]
+    store = CheckpointStore(Path(folder), repr(parts))
+    if not resume:
+        store.clear()
+    return store

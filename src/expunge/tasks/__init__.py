@@ -1,0 +1,3 @@
+"""The kinds of model that methods can be run on."""
+
+from .classification import Classification as Classification

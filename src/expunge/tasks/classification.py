@@ -1,0 +1,114 @@
+"""Supervised classification with cross-entropy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..core.checks import check_positive
+from ..core.data import fetch
+from ..core.errors import DataError, ModelError
+from ..core.task import Batch
+
+_INPUT_KEYS = ("pixel_values", "image", "img", "inputs", "x")
+_LABEL_KEYS = ("label", "labels", "fine_label", "target", "y")
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Batches are ``(inputs, labels)`` or a mapping; the model maps inputs to logits.
+
+    Args:
+        num_classes: Number of logits C; labels are 0 to C - 1.
+        loss_ceiling: Cross-entropy (nats) beyond which a sample counts as forgotten. A
+            model that never saw a class reaches about 13 on CIFAR-10.
+    """
+
+    num_classes: int
+    loss_ceiling: float = 20.0
+
+    def __post_init__(self) -> None:
+        check_positive(num_classes=self.num_classes, loss_ceiling=self.loss_ceiling)
+
+    def logits(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits (B, C) in float32 and labels (B,), both checked.
+
+        Raises:
+            DataError: If inputs are not finite.
+            ModelError: If the model does not return C logits per sample.
+        """
+        inputs, labels = unpack(batch)
+        if not bool(torch.isfinite(inputs).all()):
+            raise DataError(
+                "expected finite inputs, got NaN or infinite values in a batch; "
+                "remove those samples or repair the loader"
+            )
+        logits = model(inputs)
+        logits = getattr(logits, "logits", logits)  # Hugging Face models return a record
+        expected = (len(labels), self.num_classes)
+        if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
+            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ModelError(
+                f"expected logits of shape {expected} for num_classes = "
+                f"{self.num_classes}, got {found}; give the model and the task the "
+                "number of classes of the data"
+            )
+        return logits.float(), labels
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Cross-entropy of each sample, in nats, shape (B,)."""
+        logits, labels = self.logits(model, batch)
+        return F.cross_entropy(logits, labels, reduction="none")
+
+    def correct(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Whether the largest logit is that of the label, bool (B,)."""
+        logits, labels = self.logits(model, batch)
+        return logits.argmax(1) == labels
+
+    def labels(self, dataset: Any) -> Tensor:
+        """Label of each sample, int64 (N,); read from the set's own column if it has one."""
+        for name in ("labels", "targets"):
+            if (column := getattr(dataset, name, None)) is not None and not callable(column):
+                return torch.as_tensor(column).long()
+        parts = torch.arange(len(dataset)).split(1000)
+        return torch.cat([unpack(fetch(dataset, part))[1].long() for part in parts])
+
+    def check_labels(self, labels: Tensor) -> None:
+        """Raise unless all labels lie in 0 … C - 1.
+
+        Raises:
+            DataError: Names the first wrong label and its position.
+        """
+        wrong = ((labels < 0) | (labels >= self.num_classes)).nonzero().flatten()
+        if len(wrong):
+            raise DataError(
+                f"expected labels between 0 and {self.num_classes - 1}, got "
+                f"{int(labels[wrong[0]])} at position {int(wrong[0])} "
+                f"({len(wrong)} such labels); set num_classes or repair the labels"
+            )
+
+
+def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Inputs and labels of a batch, whatever its form.
+
+    Raises:
+        DataError: If it is neither a pair nor a mapping with known keys.
+    """
+    if isinstance(batch, list | tuple) and len(batch) >= 2:
+        return batch[0], batch[1]
+    if isinstance(batch, Mapping):
+        inputs = next((batch[key] for key in _INPUT_KEYS if key in batch), None)
+        labels = next((batch[key] for key in _LABEL_KEYS if key in batch), None)
+        if inputs is not None and labels is not None:
+            return inputs, labels
+        raise DataError(
+            f"expected a batch with an input ({', '.join(_INPUT_KEYS)}) and a label "
+            f"({', '.join(_LABEL_KEYS)}), got keys {sorted(batch)}; rename the columns"
+        )
+    raise DataError(
+        f"expected batches of (inputs, labels), got {type(batch).__name__}; "
+        "let the data set return a pair or a mapping"
+    )
