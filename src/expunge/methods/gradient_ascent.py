@@ -1,0 +1,64 @@
+"""Gradient ascent: undo training by climbing the loss of the forget set."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from ..core.checks import check_not_negative, check_positive
+from ..core.data import Split, UnlearningData
+from ..core.method import Reference
+from ..core.run import Run
+from ..core.task import Task
+from .descent import Descent, fitting_batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientAscent:
+    r"""Maximise the loss on the forget set; the retain set is never read.
+
+    .. math:: \theta \leftarrow \theta + \eta \, \nabla_\theta L(\theta; D_f)
+
+    Cross-entropy has no upper bound, so ``lr`` and ``epochs`` must stay small: nothing
+    protects what is to be kept.
+
+    Args:
+        lr: Constant learning rate of SGD.
+        epochs: Passes over the forget set; may be fractional.
+        batch_size: Samples per step; None takes 256, or less for a small set.
+        momentum: Of SGD.
+        weight_decay: L2 penalty.
+
+    Cost: ``epochs`` forward and backward passes over D_f. Defaults are those published
+    for CIFAR-10 with Scissorhands (Wu & Harandi 2024).
+    """
+
+    lr: float = 1e-4
+    epochs: float = 5
+    batch_size: int | None = None
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+
+    name: ClassVar[str] = "gradient-ascent"
+    reads: ClassVar = frozenset({Split.FORGET})
+    reference: ClassVar = Reference(
+        authors="Anvith Thudi, Gabriel Deza, Varun Chandrasekaran, Nicolas Papernot",
+        title="Unrolling SGD: Understanding Factors Influencing Machine Unlearning",
+        venue="EuroS&P",
+        year=2022,
+        url="https://arxiv.org/abs/2109.13398",
+    )
+
+    def __post_init__(self) -> None:
+        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
+        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
+
+    def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
+        size = fitting_batch(self.batch_size, data.forget)
+        stream = run.batches("forget", data.forget, size)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        for step in descent.steps("ascent", self.epochs, stream):
+            loss = task.loss(model, stream[step]).mean()
+            descent.follow(run.gradient(-loss, descent.parameters))
+            descent.log(step, forget_loss=loss.item())
+        return model

@@ -1,0 +1,107 @@
+"""How a model is trained from scratch: plain data, named."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..core.checks import check_choice, check_not_negative, check_positive
+from ..core.errors import InputError
+
+SCHEDULES = ("one-cycle", "multi-step", "constant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """SGD with momentum and a schedule.
+
+    Args:
+        epochs: Passes over the training set; may be fractional.
+        batch_size: Samples per step; a set smaller than that is one batch.
+        lr: Peak learning rate.
+        momentum: Of SGD, with Nesterov's look-ahead if ``nesterov``.
+        weight_decay: L2 penalty on all parameters.
+        schedule: ``"one-cycle"`` (linear rise over ``warmup``, linear fall to zero),
+            ``"multi-step"`` (times ``gamma`` at each milestone) or ``"constant"``.
+        warmup: Share of the steps in which a one-cycle schedule rises.
+        milestones: Epochs at which a multi-step schedule falls.
+        gamma: Factor of each fall.
+        small_epochs: First epochs in which images are shrunk to ``small_scale`` of their
+            size, for speed; 0 never shrinks.
+        small_scale: Side of the shrunken image relative to the full one.
+    """
+
+    epochs: float
+    batch_size: int
+    lr: float
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    schedule: str = "one-cycle"
+    warmup: float = 0.2
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    small_epochs: float = 0.0
+    small_scale: float = 0.75
+
+    def __post_init__(self) -> None:
+        check_positive(epochs=self.epochs, batch_size=self.batch_size, lr=self.lr)
+        check_positive(gamma=self.gamma, small_scale=self.small_scale)
+        check_not_negative(
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            warmup=self.warmup,
+            small_epochs=self.small_epochs,
+        )
+        check_choice(SCHEDULES, schedule=self.schedule)
+        if self.warmup >= 1 or self.momentum >= 1:
+            raise InputError(
+                f"expected warmup and momentum below 1, got {self.warmup} and {self.momentum}"
+            )
+        object.__setattr__(self, "milestones", tuple(self.milestones))  # TOML gives lists
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """Learning rate at a step; a pure function, so that resuming needs no state."""
+        total = self.steps(steps_per_epoch)
+        if self.schedule == "one-cycle":
+            rise = self.warmup * total
+            if step + 1 <= rise:
+                return self.lr * (step + 1) / rise
+            return self.lr * (total - step) / max(total - rise, 1)
+        if self.schedule == "multi-step":
+            passed = sum(step >= mark * steps_per_epoch for mark in self.milestones)
+            return self.lr * self.gamma**passed
+        return self.lr
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """Number of optimiser steps in all, at least one."""
+        return max(1, math.ceil(self.epochs * steps_per_epoch))
+
+
+RECIPES: dict[str, Recipe] = {
+    # Wu & Harandi's recipe for CIFAR and SVHN (a GPU's work).
+    "paper": Recipe(
+        epochs=182, batch_size=256, lr=0.1, schedule="multi-step", milestones=(91, 136)
+    ),
+    # Minutes on two cores with the fast net; see docs/reproducing.md for what it reaches.
+    "speedrun": Recipe(
+        epochs=10,
+        batch_size=512,
+        lr=0.8,
+        momentum=0.85,
+        nesterov=True,
+        weight_decay=1.2e-3,
+        small_epochs=4,
+    ),
+    # Seconds, for the digits and other tiny sets.
+    "quick": Recipe(epochs=30, batch_size=64, lr=0.1, nesterov=True),
+}
+
+
+def make_recipe(name: str, **changes: Any) -> Recipe:
+    """A named recipe with some fields replaced.
+
+    Raises:
+        InputError: If there is no recipe of that name, or a value is out of range.
+    """
+    check_choice(RECIPES, recipe=name)
+    return replace(RECIPES[name], **changes)
