@@ -9,7 +9,6 @@ TOOLS := .tools
 UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 # Never fetch an interpreter: the one that was asked for is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
-export UV_LINK_MODE ?= copy
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 STAMP := $(VENV)/.installed-
 
