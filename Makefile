@@ -60,10 +60,10 @@ check-python:
 # still make a virtual environment that has one.
 $(TOOLS)/bin/uv: | check-python
 	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then \
-	  $(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	  $(PYTHON) -m pip install -qq --disable-pip-version-check \
 	    --target $(TOOLS) --upgrade uv; \
 	elif $(PYTHON) -m venv $(TOOLS)/pip >/dev/null 2>&1; then \
-	  $(TOOLS)/pip/bin/python -m pip install --quiet --disable-pip-version-check \
+	  $(TOOLS)/pip/bin/python -m pip install -qq --disable-pip-version-check \
 	    --target $(TOOLS) --upgrade uv; \
 	else \
 	  echo "expected uv, or a Python with pip or venv, found neither;" \
