@@ -1,1 +1,9 @@
-"""."""
+"""Nets by name, and their weights on disk."""
+
+from .check import check_net as check_net
+from .load import load_weights as load_weights
+from .load import save_weights as save_weights
+from .read import read_weights as read_weights
+from .zoo import Net as Net
+from .zoo import build_net as build_net
+from .zoo import net_names as net_names

@@ -1,0 +1,156 @@
+"""Weights from and to disk, without ever running code that a file holds."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ..core.checkpoint import write_atomically
+from ..core.errors import InputError, ModelError
+from .read import read_weights
+
+_SHOWN = 4
+_COUNTERS = "num_batches_tracked"
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Copy the weights of a file into a model, all of them or none.
+
+    Values are converted to the model's type and device. Prefixes that wrappers leave
+    (``module.``, ``_orig_mod.``) are ignored. Counters of batches may be absent, as in files
+    from before PyTorch 0.4.1, and so may names that share their tensor with one that is there.
+
+    Args:
+        model: The net; it is changed only if everything fits.
+        path: ``.safetensors``, or ``.pt``, ``.pth``, ``.th``, ``.bin``, ``.ckpt`` by PyTorch.
+
+    Raises:
+        ModelError: If the file is missing, damaged, holds Python code, NaN or infinite
+            values, or names or shapes that are not the model's.
+    """
+    path = Path(path).expanduser()
+    found = _by_plain_name(read_weights(path))
+    own = _by_plain_name(_tensors(model))
+    _check_names(own, found, path)
+    fitted: dict[str, Tensor] = {}
+    for name, value in found.items():
+        # Converted first: a value may be finite in the file and overflow the model's type.
+        fitted[name] = value.to(own[name].dtype)
+        if not bool(torch.isfinite(_comparable(fitted[name])).all()):
+            raise ModelError(
+                f"the tensor {name!r} in {path} holds NaN or infinite values; such a net "
+                "cannot be used: save it again from a state before its training diverged"
+            )
+    with torch.no_grad():
+        for name, value in fitted.items():
+            own[name].copy_(value)
+
+
+def save_weights(
+    model: nn.Module, path: str | Path, metadata: Mapping[str, object] | None = None
+) -> None:
+    """Write all parameters and buffers of a model to one safetensors file, atomically.
+
+    Tensors that share memory are written under each of their names, so that every reader
+    finds all names. Needs memory for two copies of the weights.
+
+    Args:
+        model: The net, on any device.
+        path: Must end in ``.safetensors``; an older file is replaced.
+        metadata: Facts to keep with the weights; values are written as text.
+
+    Raises:
+        InputError: If the file has another ending or cannot be written.
+    """
+    path = Path(path).expanduser()
+    if path.suffix != ".safetensors":
+        raise InputError(f"expected a file name that ends in .safetensors, got {str(path)!r}")
+    tensors = {
+        name: value.to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, value in _tensors(model).items()
+    }
+    notes = {str(key): str(value) for key, value in (metadata or {}).items()}
+    payload = safetensors.torch.save(tensors, {"format": "pt", **notes})
+    write_atomically(path, lambda temporary: _write(temporary, payload))
+
+
+def _write(path: Path, payload: bytes) -> None:
+    path.write_bytes(payload)
+
+
+def _tensors(model: nn.Module) -> dict[str, Tensor]:
+    state = model.state_dict()
+    return {name: value.detach() for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _by_plain_name(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    plain = {_plain(name): value for name, value in tensors.items()}
+    return plain if len(plain) == len(tensors) else tensors
+
+
+def _plain(name: str) -> str:
+    name = name.replace("_orig_mod.", "")
+    while name.startswith("module."):
+        name = name.removeprefix("module.")
+    return name
+
+
+def _comparable(value: Tensor) -> Tensor:
+    small_float = value.is_floating_point() and value.itemsize == 1
+    return value.float() if small_float else value  # 8-bit floats know no isfinite
+
+
+def _check_names(own: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    there = {_place(own[name]) for name in found if name in own}
+    missing = [
+        name
+        for name, value in own.items()
+        if name not in found and not name.endswith(_COUNTERS) and _place(value) not in there
+    ]
+    unexpected = [name for name in found if name not in own]
+    reshaped = [
+        f"{name} (file {tuple(found[name].shape)}, net {tuple(own[name].shape)})"
+        for name in found
+        if name in own and found[name].shape != own[name].shape
+    ]
+    problems = [
+        *_listed("missing", missing),
+        *_listed("unexpected", unexpected),
+        *_listed("of another shape", reshaped),
+    ]
+    if problems:
+        raise ModelError(
+            f"the weights in {path} do not fit the net: {'; '.join(problems)}. "
+            + _advice(len(own), missing, unexpected)
+        )
+
+
+def _place(value: Tensor) -> tuple[object, ...]:
+    # A tensor without elements has no address of its own.
+    address = value.data_ptr() if value.numel() else id(value)
+    return (value.device, address, tuple(value.shape), value.stride())
+
+
+def _listed(what: str, names: Iterable[str]) -> list[str]:
+    all_names = list(names)
+    if not all_names:
+        return []
+    rest = len(all_names) - _SHOWN
+    tail = f" and {rest} more" if rest > 0 else ""
+    return [f"{len(all_names)} {what}: {', '.join(all_names[:_SHOWN])}{tail}"]
+
+
+def _advice(size: int, missing: list[str], unexpected: list[str]) -> str:
+    if not missing and not unexpected:
+        return (
+            "Names agree: give the net the sizes with which it was trained, above all the "
+            "number of classes and of input channels, or choose data that have them"
+        )
+    if len(missing) >= size / 2:
+        return "They are of another kind of net: set model.name to the one that was trained"
+    return (
+        "Set model.name and [model.arguments] to the net that was trained, or rename the "
+        "tensors in the file"
+    )
