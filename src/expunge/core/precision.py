@@ -21,9 +21,8 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     if device.type == "cpu":
         ask = getattr(torch.cpu, "get_capabilities", dict)  # torch >= 2.8
-        return (
-            "bf16" if {"amx_bf16", "avx512_bf16"} & {k for k, v in ask().items() if v} else "fp32"
-        )
+        found = ask()
+        return "bf16" if found.get("amx_bf16") or found.get("avx512_bf16") else "fp32"
     return "fp32"
 
 

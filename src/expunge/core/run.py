@@ -45,7 +45,7 @@ class Run:
         self.history: list[dict[str, Any]] = []
         self.decisions: dict[str, dict[str, Any]] = {}
         self._store = store
-        self._on_log = on_log or (lambda row: None)
+        self._on_log = on_log
         self._every = checkpoint_seconds
         self._counter = Counter()
         self._saved = store.load("state") if store else None
@@ -153,7 +153,8 @@ class Run:
         """Add one row to the history, and show it to whoever listens."""
         row = {"stage": stage, "step": step, **scalars}
         self.history.append(row)
-        self._on_log(row)
+        if self._on_log:
+            self._on_log(row)
 
     def decide(self, name: str, value: Any, reason: str) -> None:
         """Put a choice that the method made by itself, and why, into the record."""

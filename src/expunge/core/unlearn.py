@@ -54,6 +54,7 @@ def unlearn(
     folder: str | Path | None = None,
     resume: bool = False,
     on_log: Log | None = None,
+    checkpoint_seconds: float = 20.0,
 ) -> Unlearned:
     """Remove the influence of ``data.forget`` from ``model``.
 
@@ -69,6 +70,7 @@ def unlearn(
         folder: Keeps checkpoints here while the method runs.
         resume: Go on from the checkpoint in ``folder`` if there is one.
         on_log: Called with each row that the method logs.
+        checkpoint_seconds: Least time between two checkpoints.
 
     Returns:
         The unlearned model and its provenance. Given the same arguments on the same
@@ -86,7 +88,13 @@ def unlearn(
     precise = with_precision(task, precision, place)
     with isolated_randomness(), PeakMemory(place) as memory:
         before = guard.measure(private, precise, data, place)
-        run = Run(seed, device=place, store=store, on_log=on_log)
+        run = Run(
+            seed,
+            device=place,
+            store=store,
+            on_log=on_log,
+            checkpoint_seconds=checkpoint_seconds,
+        )
         result = method(private.train(), precise, data, run).eval()
         seconds = run.seconds
         check_finite(result)

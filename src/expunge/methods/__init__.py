@@ -1,1 +1,11 @@
-"""."""
+"""Every method by its command-line name. Add one line here per new file."""
+
+from ..core.method import Method
+from .fine_tune import FineTune as FineTune
+from .gradient_ascent import GradientAscent as GradientAscent
+from .retrain import Retrain as Retrain
+from .scissorhands import Scissorhands as Scissorhands
+
+METHODS: dict[str, type[Method]] = {
+    cls.name: cls for cls in (Scissorhands, Retrain, FineTune, GradientAscent)
+}

@@ -1,0 +1,144 @@
+"""Step 2 of Scissorhands: descend on D_r without learning D_f again (Eq. 3 to 5)."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.data import UnlearningData
+from ..core.run import Run
+from ..core.task import Task
+from ..kernels import frozen_statistics, project_, select_parameters
+from .descent import Descent, fitting_batch
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from .scissorhands import Scissorhands
+
+_SMOOTHING = 0.9  # of the running losses that open and close the gate: about ten steps
+_RISE = 0.1  # share of the steps in which a one-cycle schedule rises
+
+
+class Repair:
+    """One run of the repair stage; called once with the trimmed model."""
+
+    def __init__(
+        self,
+        options: "Scissorhands",
+        plan: Plan,
+        task: Task,
+        data: UnlearningData,
+        run: Run,
+    ) -> None:
+        self._options, self._plan, self._task, self._run = options, plan, task, run
+        size = fitting_batch(options.batch_size, data.retain, plan.batch)
+        forget_size = min(size, len(data.forget))
+        self._retain = run.batches("retain", data.retain, size)
+        self._forget = run.batches("forget", data.forget, forget_size)
+        if plan.constraint == "held-out":
+            # A quarter of the batch is enough: the running mean smooths what is left.
+            held = min(max(1, forget_size // 4), len(data.validation))
+            self._held_out = run.batches("held-out", data.validation, held)
+        if plan.constraint == "published":
+            anchor = min(size, len(data.forget))
+            self._anchors = run.batches("anchor", data.forget, anchor)
+        self._state: dict[str, Any] = {}
+
+    def __call__(self, model: nn.Module) -> None:
+        """Repair ``model`` in place."""
+        options, plan = self._options, self._plan
+        self._descent = Descent(model, self._run, plan.lr, options.momentum, options.weight_decay)
+        self._covered = _places(model, options.cover)
+        for step in self._descent.steps("repair", plan.epochs, self._retain, self._state):
+            self._set_rate(step)
+            row, constraint = self._look_at_forget(model, step)
+            loss = self._task.loss(model, self._retain[step]).mean()
+            gradient = self._run.gradient(loss, self._descent.parameters)
+            if constraint is not None:
+                row |= self._constrain(gradient, *constraint)
+            self._descent.follow(gradient)
+            self._descent.log(step, retain_loss=loss.item(), **row)
+
+    def _look_at_forget(
+        self, model: nn.Module, step: int
+    ) -> tuple[dict[str, float], tuple[list[Tensor], list[Tensor]] | None]:
+        """What to log, and the gradients (for the objective, for the constraint) if any."""
+        kind = self._plan.constraint
+        if kind == "off":
+            return {}, None
+        if kind == "published":
+            return self._published(model, step)
+        with frozen_statistics(model):
+            losses = self._task.loss(model, self._forget[step])
+            row = {"forget_loss": losses.mean().item()}
+            if kind == "held-out":
+                with torch.no_grad():
+                    held = self._task.loss(model, self._held_out[step]).mean().item()
+                row["held_out_loss"] = held
+                row["active"] = float(self._gate(row["forget_loss"], held))
+                if not row["active"]:
+                    return row, None
+                losses = losses.clamp(max=self._task.loss_ceiling)
+        gradient = self._run.gradient(losses.mean(), self._descent.parameters)
+        return row, (gradient, gradient)
+
+    def _gate(self, forget: float, held_out: float) -> bool:
+        """Whether D_f is fitted better than held-out data, by running means."""
+        state = self._state
+        for name, value in (("forget", forget), ("held_out", held_out)):
+            state[name] = _SMOOTHING * state.get(name, 0.0) + (1 - _SMOOTHING) * value
+        return bool(state["forget"] < state["held_out"])
+
+    def _published(
+        self, model: nn.Module, step: int
+    ) -> tuple[dict[str, float], tuple[list[Tensor], list[Tensor]] | None]:
+        """The authors' code: one anchor gradient an epoch, and D_f read once an epoch."""
+        epoch, place = divmod(step, len(self._retain))
+        parameters = self._descent.parameters
+        if place == 0:
+            model.eval()
+            anchor = self._task.loss(model, self._anchors[epoch]).mean()
+            self._state["anchor"] = self._run.gradient(anchor, parameters)
+            model.train()
+        if place >= len(self._forget):
+            return {"active": 0.0}, None
+        batch = self._forget[epoch * len(self._forget) + place]
+        loss = self._task.loss(model, batch).mean()
+        anchor_gradient = [
+            kept.to(parameter.device)
+            for kept, parameter in zip(self._state["anchor"], parameters, strict=True)
+        ]
+        gradient = self._run.gradient(loss, parameters)
+        return {"forget_loss": loss.item()}, (gradient, anchor_gradient)
+
+    def _constrain(
+        self, objective: list[Tensor], forget: list[Tensor], constraint: list[Tensor]
+    ) -> dict[str, float]:
+        """Turn the gradient of L_r into g*, in place (Eq. 3, then Eq. 5)."""
+        if self._plan.forget_weight:
+            torch._foreach_add_(objective, forget, alpha=-self._plan.forget_weight)
+        result = project_(
+            [objective[place] for place in self._covered],
+            [constraint[place] for place in self._covered],
+            margin=self._options.margin,
+            ridge=self._options.ridge,
+        )
+        return {"v": float(result.v), "cosine": float(result.cosine), "active": 1.0}
+
+    def _set_rate(self, step: int) -> None:
+        if self._options.schedule == "constant":
+            return
+        total = self._descent.total
+        rise = max(1, round(_RISE * total))
+        share = min((step + 1) / rise, (total - step) / max(1, total - rise))
+        for group in self._descent.optimizer.param_groups:
+            group["lr"] = self._plan.lr * min(1.0, share)
+
+
+def _places(model: nn.Module, pattern: str | None) -> list[int]:
+    """Positions among the trainable parameters of those that the constraint covers."""
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    if pattern is None:
+        return list(range(len(names)))
+    covered = select_parameters(model, pattern)
+    return [place for place, name in enumerate(names) if name in covered]

@@ -1,0 +1,66 @@
+"""Every method, with settings under which each of its hyper-parameters matters.
+
+A new method is covered by its line in METHODS and one entry here.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from expunge.methods import METHODS
+
+
+@dataclass(frozen=True)
+class Case:
+    """``base``: fast settings. ``other``: another legal value per field, and the fields
+    that must be set for it to matter."""
+
+    base: dict[str, Any]
+    other: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+_SGD = {
+    "lr": {"lr": 0.02},
+    "epochs": {"epochs": 1},
+    "batch_size": {"batch_size": 7},
+    "momentum": {"momentum": 0.1},
+    "weight_decay": {"weight_decay": 0.1},
+}
+_FAST = {"lr": 0.1, "epochs": 2, "batch_size": 8}
+_TRIM = {"trim": 0.2}
+
+CASES: dict[str, Case] = {
+    "fine-tune": Case(_FAST, _SGD),
+    "gradient-ascent": Case(_FAST, _SGD),
+    "retrain": Case(
+        {"recipe": "quick", "epochs": 2, "lr": 0.1, "batch_size": 8},
+        {
+            "recipe": {"recipe": "paper"},
+            "epochs": {"epochs": 1},
+            "lr": {"lr": 0.05},
+            "batch_size": {"batch_size": 7},
+        },
+    ),
+    "scissorhands": Case(
+        {**_FAST, "constraint": "always", "trim": 0.2, "trim_samples": 16},
+        {
+            **_SGD,
+            "trim": {"trim": "off"},
+            "trim_samples": {"trim_samples": 8},
+            "relative": {"relative": True},
+            "saliency": {"saliency": "batch-moduli"},
+            "per_layer": {"per_layer": True},
+            "trim_filter": {"trim_filter": "weight"},
+            "init": {"init": "zeros"},
+            "constraint": {"constraint": "off"},
+            "forget_weight": {"forget_weight": 0.7},
+            "margin": {"margin": 0.4},
+            "ridge": {"ridge": 50.0},
+            "cover": {"cover": "bias"},
+            "schedule": {"schedule": "constant"},
+        },
+    ),
+}
+
+
+def test_every_method_has_a_case():
+    assert CASES.keys() == METHODS.keys()

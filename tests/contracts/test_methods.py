@@ -1,0 +1,256 @@
+"""What must hold for every method. A new one is covered by its entry in ``CASES``."""
+
+import copy
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+import random
+import signal
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+import expunge.methods as methods_module
+from expunge.core import GuardError, Guard, InputError, Split, UnlearningData, unlearn
+from expunge.methods import METHODS
+from tests.contracts.test_cases import CASES
+
+LENIENT = Guard(max_retain_drop=100)
+
+
+@pytest.fixture(params=sorted(METHODS))
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def method(name):
+    return METHODS[name](**CASES[name].base)
+
+
+@pytest.fixture(params=["blob_model", "blob_conv_model"])
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+def knobs():
+    return [
+        pytest.param(name, field.name, id=f"{name}-{field.name}")
+        for name, cls in sorted(METHODS.items())
+        for field in dataclasses.fields(cls)
+    ]
+
+
+def state(model):
+    return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def run(model, data, method, task, **options):
+    return unlearn(model, data, method, task=task, **{"guard": LENIENT, **options})
+
+
+def test_leaves_the_given_model_untouched(model, blobs, task, method):
+    before = state(model)
+    run(model, blobs, method, task)
+    assert same(before, state(model))
+    assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_keeps_names_shapes_and_types(model, blobs, task, method):
+    result = run(model, blobs, method, task).model
+    found = {key: (value.shape, value.dtype) for key, value in result.state_dict().items()}
+    assert found == {key: (v.shape, v.dtype) for key, v in model.state_dict().items()}
+    assert not result.training
+    assert not same(state(result), state(model))
+
+
+def test_same_seed_same_bits_and_another_seed_others(model, blobs, task, method):
+    first, second, third = (run(model, blobs, method, task, seed=seed) for seed in (3, 3, 4))
+    assert same(state(first.model), state(second.model))
+    assert first.history == second.history
+    assert not same(state(first.model), state(third.model))
+
+
+def test_does_not_disturb_global_randomness(model, blobs, task, method):
+    torch.manual_seed(1), random.seed(1), np.random.seed(1)
+    expected = (torch.rand(1).item(), random.random(), np.random.rand())
+    torch.manual_seed(1), random.seed(1), np.random.seed(1)
+    run(model, blobs, method, task)
+    assert (torch.rand(1).item(), random.random(), np.random.rand()) == expected
+
+
+@pytest.mark.parametrize(("name", "knob"), knobs())
+def test_every_hyperparameter_has_an_effect(blob_model, blobs, task, name, knob):
+    base = METHODS[name](**CASES[name].base)
+    assert knob in CASES[name].other, f"CASES says no other value for {knob}"
+    changed = dataclasses.replace(base, **CASES[name].other[knob])
+    first, second = (run(blob_model, blobs, m, task).model for m in (base, changed))
+    assert not same(state(first), state(second))
+
+
+class Untouchable(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise AssertionError("a method read a set that it does not declare in `reads`")
+
+
+class Recording(Dataset):
+    def __init__(self, dataset):
+        self.dataset, self.reads = dataset, 0
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        self.reads += 1
+        return self.dataset[index]
+
+
+def test_reads_only_the_sets_it_declares(blob_model, blobs, task, method):
+    from expunge.core import Run
+
+    sets = {
+        split.value: getattr(blobs, split.value) if split in method.reads else Untouchable()
+        for split in Split
+    }
+    private = copy.deepcopy(blob_model).train()
+    with torch.random.fork_rng():
+        method(private, task, UnlearningData(**sets), Run(0))
+
+
+def test_reads_what_it_needs(blob_model, blobs, task, method):
+    from expunge.core import Run
+
+    sets = {split.value: Recording(getattr(blobs, split.value)) for split in Split}
+    private = copy.deepcopy(blob_model).train()
+    with torch.random.fork_rng():
+        method(private, task, UnlearningData(**sets), Run(0))
+    optional = getattr(method, "optional", frozenset())
+    for split in method.reads - optional:
+        assert sets[split.value].reads > 0, f"{split} is declared but was not read"
+
+
+def test_says_so_when_it_diverges(blob_model, blobs, task, name):
+    settings = {**CASES[name].base, "lr": 1e30}
+    with pytest.raises(GuardError, match=r"(NaN|nan|inf|finite)[\s\S]*smaller learning rate"):
+        run(blob_model, blobs, METHODS[name](**settings), task)
+
+
+def numeric_knobs():
+    return [
+        pytest.param(name, field.name, id=f"{name}-{field.name}")
+        for name, cls in sorted(METHODS.items())
+        for field in dataclasses.fields(cls)
+        if isinstance(field.default, int | float) and not isinstance(field.default, bool)
+    ]
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
+@pytest.mark.parametrize(("name", "knob"), numeric_knobs())
+def test_rejects_impossible_numbers(name, knob, value):
+    with pytest.raises(InputError, match=rf"expected {knob} .*got {value}"):
+        METHODS[name](**{knob: value})
+
+
+def test_repr_and_config_round_trip(name, method):
+    assert eval(repr(method), vars(methods_module)) == method
+    table = json.loads(json.dumps(dataclasses.asdict(method)))
+    assert METHODS[name](**table) == method
+
+
+def test_is_frozen_hashable_and_named(name, method):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        method.lr = 1.0
+    assert hash(method) == hash(copy.copy(method))
+    assert method.name == name
+
+
+def test_cites_its_source(name):
+    reference = METHODS[name].reference
+    assert reference.url.startswith("https://")
+    assert 1990 < reference.year < 2100
+    assert reference.title and reference.authors and reference.venue
+
+
+class Deadly:
+    """A task that ends the process with SIGKILL in its n-th loss."""
+
+    def __init__(self, task, calls):
+        self._task, self._left = task, calls
+
+    def loss(self, model, batch):
+        self._left -= 1
+        if self._left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self._task.loss(model, batch)
+
+    def __getattr__(self, name):
+        return getattr(self._task, name)
+
+
+class Counting(Deadly):
+    def __init__(self, task):
+        super().__init__(task, 1 << 40)
+
+    @property
+    def calls(self):
+        return (1 << 40) - self._left
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
+def test_killed_at_any_point_it_resumes_with_the_same_bits(
+    blob_conv_model, blobs, task, method, tmp_path, share
+):
+    counting = Counting(task)
+    expected = run(blob_conv_model, blobs, method, counting)
+    deadly = Deadly(task, int(share * counting.calls))
+    options = {"folder": tmp_path, "checkpoint_seconds": 0.0}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # fork beside idle threads
+        child = multiprocessing.get_context("fork").Process(
+            target=run, args=(blob_conv_model, blobs, method, deadly), kwargs=options
+        )
+        child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+
+    resumed = run(blob_conv_model, blobs, method, task, resume=True, **options)
+    assert same(state(resumed.model), state(expected.model))
+    assert resumed.history == expected.history
+    assert resumed.decisions == expected.decisions
+    assert resumed.cost["samples_read"] == expected.cost["samples_read"]
+    assert not list(tmp_path.iterdir()), "a finished run leaves no checkpoint behind"
+
+
+def test_refuses_a_checkpoint_of_another_request(blob_model, blobs, task, method, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(row):
+        raise Stop
+
+    options = {"folder": tmp_path, "checkpoint_seconds": 0.0}
+    rows = []
+
+    def stop_later(row):
+        rows.append(row)
+        if len(rows) == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(blob_model, blobs, method, task, on_log=stop_later, **options)
+    with pytest.raises(InputError, match=r"belongs to another model, data, method or seed"):
+        run(blob_model, blobs, method, task, seed=99, resume=True, **options)
