@@ -1,1 +1,12 @@
-"""."""
+"""How well a run did: scores, relearn curves, a verdict, and the record of it all."""
+
+from .evaluate import evaluate as evaluate
+from .relearn import Relearning as Relearning
+from .relearn import relearn_curve as relearn_curve
+from .relearn import relearn_curves as relearn_curves
+from .score import SetScores as SetScores
+from .score import score_model as score_model
+from .score import score_sets as score_sets
+from .score import summarise as summarise
+from .verdict import NOT_A_PROOF as NOT_A_PROOF
+from .verdict import judge as judge

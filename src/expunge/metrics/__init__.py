@@ -1,1 +1,13 @@
-"""."""
+"""Pure functions of per-sample scores; ``METRICS`` says what each value means."""
+
+from .accuracy import accuracy as accuracy
+from .cost import run_time_efficiency as run_time_efficiency
+from .gap import GAP_FIELDS as GAP_FIELDS
+from .gap import average_gap as average_gap
+from .gap import mean_scores as mean_scores
+from .histogram import confidence_edges as confidence_edges
+from .histogram import histogram as histogram
+from .histogram import loss_edges as loss_edges
+from .membership_svc import membership_svc as membership_svc
+from .registry import METRICS as METRICS
+from .registry import Metric as Metric

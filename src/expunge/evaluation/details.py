@@ -1,0 +1,164 @@
+"""What a report shows beside the scores: distributions, classes, pictures, history."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..core.record import ClassChange, Distributions, Sample
+from ..metrics import accuracy, confidence_edges, histogram, loss_edges
+from .score import SetScores
+
+ModelScores = Mapping[str, Mapping[str, SetScores]]
+"""Per-sample scores by the name of the model, then of the set."""
+
+SHOWN = ("original", "unlearned", "retrained")
+PICTURE_PIXELS = 128
+HISTORY_ROWS = 500
+
+
+def distributions(scores: ModelScores) -> Distributions:
+    """Histograms of the true class's probability, or of the loss where there is none.
+
+    One for each of original, unlearned and retrained, and each set; test without the
+    classes that are forgotten as a whole.
+    """
+    shown = {
+        model: {name: one.counted() for name, one in scores[model].items()}
+        for model in SHOWN
+        if model in scores
+    }
+    every = [one for sets in shown.values() for one in sets.values()]
+    by_probability = all(one.probability is not None for one in every)
+    edges = confidence_edges() if by_probability else loss_edges([one.loss for one in every])
+    return Distributions(
+        quantity="probability of the true class" if by_probability else "loss",
+        edges=edges,
+        counts={
+            model: {
+                name: histogram(
+                    one.probability if by_probability and one.probability is not None else one.loss,
+                    edges,
+                )
+                for name, one in sets.items()
+            }
+            for model, sets in shown.items()
+        },
+    )
+
+
+def per_class(
+    scores: ModelScores, labels: Tensor | None, classes: Sequence[str] | None
+) -> list[ClassChange]:
+    """Test accuracy of each class that the test set holds, forgotten classes as well."""
+    correct = {
+        model: scores[model]["test"].correct
+        for model in SHOWN
+        if model in scores and "test" in scores[model]
+    }
+    if labels is None or correct.get("original") is None:
+        return []
+    changes = []
+    for label in sorted(set(labels.tolist())):
+        chosen = labels == label
+        values = {
+            model: None if hits is None else accuracy(hits[chosen])
+            for model, hits in correct.items()
+        }
+        changes.append(
+            ClassChange(
+                label=label,
+                name=class_name(label, classes),
+                original=values["original"],
+                unlearned=values["unlearned"],
+                retrained=values.get("retrained"),
+            )
+        )
+    return changes
+
+
+def samples(
+    forget: Any,
+    scores: ModelScores,
+    labels: Tensor | None,
+    classes: Sequence[str] | None,
+    count: int = 12,
+) -> list[Sample]:
+    """Evenly spaced forgotten images, if the set can draw them by ``picture(index)``."""
+    if not hasattr(forget, "picture"):
+        return []
+    shown = []
+    for index in spaced(len(forget), count):
+        picture = forget.picture(index).convert("RGB")
+        picture.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
+        file = io.BytesIO()
+        picture.save(file, format="PNG", optimize=True)
+        chances = {model: scores[model]["forget"].probability for model in SHOWN if model in scores}
+        shown.append(
+            Sample(
+                label="" if labels is None else class_name(int(labels[index]), classes),
+                png=base64.b64encode(file.getvalue()).decode(),
+                probability={
+                    model: round(float(values[index]), 6)
+                    for model, values in chances.items()
+                    if values is not None
+                },
+            )
+        )
+    return shown
+
+
+def class_name(label: int, classes: Sequence[str] | None) -> str:
+    """Name of a class, or its number where it has no name."""
+    return classes[label] if classes is not None and 0 <= label < len(classes) else str(label)
+
+
+def thinned(
+    history: Sequence[Mapping[str, Any]], limit: int = HISTORY_ROWS
+) -> list[dict[str, Any]]:
+    """At most ``limit`` rows, evenly spaced, with the first and last of each stage.
+
+    NaN and infinite numbers become None, because JSON has neither.
+    """
+    stages = [row.get("stage") for row in history]
+    total = len(history)
+    ends = {
+        i
+        for i in range(total)
+        if i in (0, total - 1) or stages[i] != stages[i - 1] or stages[i] != stages[i + 1]
+    }
+    if len(ends) < limit:
+        chosen = sorted(ends | set(spaced(total, limit - len(ends))))
+    else:
+        chosen = spaced(total, limit)
+    return [{key: plain(value, None) for key, value in history[i].items()} for i in chosen]
+
+
+def spaced(total: int, count: int) -> list[int]:
+    """At most ``count`` different positions in 0 … total - 1, evenly spaced, increasing."""
+    return [int(i) for i in np.linspace(0, total - 1, min(count, total)).round()]
+
+
+def plain(value: Any, odd: str | None = "") -> Any:
+    """A value as JSON has it: containers of numbers, texts and None.
+
+    Args:
+        value: Anything; a function becomes its name, another object its text.
+        odd: What NaN and infinity become; ``""`` writes them as text (``"inf"``).
+    """
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, odd) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)
+    if isinstance(value, list | tuple | range):
+        return [plain(item, odd) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value) if odd == "" else odd
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    return getattr(value, "__qualname__", None) or str(value)

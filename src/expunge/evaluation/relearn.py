@@ -1,0 +1,203 @@
+"""How fast a model learns again what it was to forget: traces that accuracy does not show."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.checks import check_not_negative, check_positive
+from ..core.data import Split, UnlearningData, take
+from ..core.errors import InputError
+from ..core.guard import probe
+from ..core.isolation import isolated_randomness
+from ..core.precision import with_precision
+from ..core.record import Relearn
+from ..core.run import Run
+from ..core.task import Task
+from ..tasks.labels import absent_labels
+
+MEASURED_SAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Relearning:
+    """The attack, the same for all models: short fine-tuning by SGD in training mode.
+
+    Args:
+        steps: After how many steps to measure; increasing.
+        batch_size: Samples per step, forget and retain samples together.
+        forget_per_batch: Forget samples among them. Where a set is smaller than its part,
+            both parts shrink alike, so that the mix stays.
+        lr: Learning rate.
+        momentum: Of SGD.
+        seed: Fixes batches and augmentation.
+    """
+
+    steps: tuple[int, ...] = (0, 3, 6, 9, 12)
+    batch_size: int = 512
+    forget_per_batch: int = 64
+    lr: float = 0.01
+    momentum: float = 0.9
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_positive(
+            batch_size=self.batch_size, forget_per_batch=self.forget_per_batch, lr=self.lr
+        )
+        check_not_negative(momentum=self.momentum)
+        if not self.steps or self.steps[0] < 0 or list(self.steps) != sorted(set(self.steps)):
+            raise InputError(
+                f"expected steps to be increasing numbers >= 0, got {self.steps}; "
+                "for example (0, 3, 6, 9, 12)"
+            )
+        if self.forget_per_batch >= self.batch_size:
+            raise InputError(
+                f"expected forget_per_batch < batch_size = {self.batch_size}, got "
+                f"{self.forget_per_batch}; the rest of a batch is retained samples"
+            )
+
+    def sizes(self, data: UnlearningData) -> tuple[int, int]:
+        """Forget and retain samples per step, fitted to the sets; each at least one."""
+        forget, retain = self.forget_per_batch, self.batch_size - self.forget_per_batch
+        scale = min(1.0, len(data.forget) / forget, len(data.retain) / retain)
+        return max(1, int(forget * scale)), max(1, int(retain * scale))
+
+    def describe(self, data: UnlearningData) -> dict[str, Any]:
+        """For the record: the settings, with the sizes that were really used."""
+        forget, retain = self.sizes(data)
+        return {
+            "optimizer": "SGD",
+            **asdict(self),
+            "steps": list(self.steps),
+            "batch_size": forget + retain,
+            "forget_per_batch": forget,
+        }
+
+
+def measured_set(task: Task, data: UnlearningData) -> tuple[Any, str]:
+    """What relearning is measured on, and its description.
+
+    Unseen images of the class where whole classes are forgotten (test samples whose
+    labels no retained sample has), else the forget set itself.
+    """
+    absent = absent_labels(task, data)
+    labels = task.labels(data.test) if data.test is not None and len(absent) else None
+    if labels is not None:
+        chosen = torch.isin(labels.cpu(), absent).nonzero().flatten()
+        if len(chosen):
+            count = min(MEASURED_SAMPLES, len(chosen))
+            return take(data.test, chosen), f"{count} unseen samples of the forgotten classes"
+    count = min(MEASURED_SAMPLES, len(data.forget))
+    return data.forget, f"{count} of the {len(data.forget)} forgotten samples"
+
+
+def relearn_curve(
+    model: nn.Module,
+    task: Task,
+    data: UnlearningData,
+    *,
+    steps: tuple[int, ...] = Relearning.steps,
+    batch_size: int = Relearning.batch_size,
+    forget_per_batch: int = Relearning.forget_per_batch,
+    lr: float = Relearning.lr,
+    momentum: float = Relearning.momentum,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    precision: str = "auto",
+) -> list[float]:
+    """Accuracy in percent after so many steps of fine-tuning a copy of ``model``.
+
+    Works on a copy of which every parameter is trained, frozen or not, so that models are
+    compared alike. Measured on at most 1,000 evenly spaced samples of ``measured_set``.
+    Costs ``steps[-1]`` training steps and one evaluation per entry of ``steps``.
+
+    Returns:
+        One value in [0, 100] per entry of ``steps``; the same bits for the same arguments.
+
+    Raises:
+        InputError: If the settings are impossible or the task has no accuracy.
+        GuardError: If the loss becomes NaN or infinite.
+    """
+    protocol = Relearning(tuple(steps), batch_size, forget_per_batch, lr, momentum, seed)
+    measured, _ = measured_set(task, data)
+    return _curve(model, task, data, protocol, measured, torch.device(device), precision)
+
+
+def relearn_curves(
+    models: Mapping[str, nn.Module],
+    task: Task,
+    data: UnlearningData,
+    protocol: Relearning | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    precision: str = "auto",
+) -> Relearn:
+    """The curves of several models under one protocol; see ``relearn_curve``."""
+    protocol = protocol or Relearning()
+    measured, description = measured_set(task, data)
+    place = torch.device(device)
+    return Relearn(
+        protocol=protocol.describe(data),
+        measured_on=description,
+        steps=list(protocol.steps),
+        curves={
+            name: _curve(model, task, data, protocol, measured, place, precision)
+            for name, model in models.items()
+        },
+    )
+
+
+def _curve(
+    model: nn.Module,
+    task: Task,
+    data: UnlearningData,
+    protocol: Relearning,
+    measured: Any,
+    device: torch.device,
+    precision: str,
+) -> list[float]:
+    net = copy.deepcopy(model).to(device).train()
+    parameters = [p.requires_grad_(True) for p in net.parameters() if p.is_floating_point()]
+    optimizer = torch.optim.SGD(parameters, lr=protocol.lr, momentum=protocol.momentum)
+    precise = with_precision(task, precision, device)
+    run = Run(protocol.seed, device=device)
+    forget_size, retain_size = protocol.sizes(data)
+    curve = []
+    with isolated_randomness():
+        forget = run.batches(f"relearn-{Split.FORGET}", data.forget, forget_size)
+        retain = run.batches(f"relearn-{Split.RETAIN}", data.retain, retain_size)
+        for step in run.steps("relearn", protocol.steps[-1], model=net, optimizer=optimizer):
+            if step in protocol.steps:
+                curve.append(_accuracy(net, precise, measured, device))
+            loss = precise.loss(net, join(forget[step], retain[step])).mean()
+            run.apply(optimizer, parameters, run.gradient(loss, parameters))
+        curve.append(_accuracy(net, precise, measured, device))
+    return curve
+
+
+def _accuracy(model: nn.Module, task: Task, dataset: Any, device: torch.device) -> float:
+    accuracy = probe(model, task, dataset, MEASURED_SAMPLES, device).accuracy
+    if accuracy is None:
+        raise InputError(
+            "expected a task with accuracies, because relearning is measured by them; "
+            f"{type(task).__name__}.correct gives None. Leave the relearn curve out"
+        )
+    return accuracy
+
+
+def join(one: Any, other: Any) -> Any:
+    """Two batches as one, along the first dimension of every tensor in them.
+
+    They pass the network together, because two passes would normalise each by its own
+    statistics.
+    """
+    if isinstance(one, Tensor):
+        return torch.cat([one, other])
+    if isinstance(one, dict):
+        return {key: join(value, other[key]) for key, value in one.items()}
+    if all(isinstance(value, str) for value in (*one, *other)):
+        return (*one, *other)
+    return tuple(join(left, right) for left, right in zip(one, other, strict=True))

@@ -1,0 +1,247 @@
+"""Scores of one model: per sample first, then the seven numbers of a record."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import is_not
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.batches import seeded
+from ..core.data import Split, UnlearningData, fetch
+from ..core.errors import ModelError
+from ..core.isolation import isolated_randomness
+from ..core.precision import resolve_precision
+from ..core.record import Scores
+from ..core.run import Run
+from ..core.task import Task
+from ..metrics import accuracy, membership_svc
+from ..tasks.labels import absent_labels
+
+SCORED = (Split.FORGET, Split.RETAIN, Split.TEST)
+BATCH_SIZE = 500
+
+
+@dataclass(frozen=True, eq=False)
+class SetScores:
+    """Of each sample of one set, on the CPU.
+
+    ``loss`` float32 (N,) in the task's unit; ``correct`` bool (N,), None if the task has no
+    notion of it; ``probability`` float32 (N,) of the true class, None if the task has no
+    ``logits(model, batch)``; ``judged`` bool (N,): the samples that count in ``summarise``,
+    None if all do.
+    """
+
+    loss: Tensor
+    correct: Tensor | None = None
+    probability: Tensor | None = None
+    judged: Tensor | None = None
+
+    def counted(self) -> "SetScores":
+        """The same scores without the samples that do not count."""
+        if self.judged is None:
+            return self
+        columns = (self.loss, self.correct, self.probability)
+        return SetScores(*(None if c is None else c[self.judged] for c in columns))  # type: ignore[arg-type]
+
+
+def judged_test(task: Task, data: UnlearningData) -> Tensor | None:
+    """Which test samples count, bool (N,); None without a test set.
+
+    When whole classes are forgotten, the test set is judged without them: a retrained
+    model has never seen such a class, so its images say nothing about what was kept.
+    """
+    if data.test is None:
+        return None
+    absent = absent_labels(task, data)
+    labels = task.labels(data.test) if len(absent) else None
+    if labels is None:
+        return torch.ones(len(data.test), dtype=torch.bool)
+    return ~torch.isin(labels.cpu(), absent)
+
+
+def score_sets(
+    model: nn.Module,
+    task: Task,
+    data: UnlearningData,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = BATCH_SIZE,
+    precision: str = "auto",
+    judged: Tensor | None = None,
+) -> dict[str, SetScores]:
+    """Per-sample scores on D_f, D_r and, if there is one, D_t.
+
+    In evaluation mode and without augmentation; one forward pass per sample. The model
+    comes back as it was, in the modes it was in; on another device a copy is scored.
+
+    Args:
+        model: Any model that the task accepts.
+        task: Gives loss, correctness and, through ``logits``, probabilities.
+        data: The sets; validation is not read.
+        device: Where to compute.
+        batch_size: Samples per forward pass; memory grows with it.
+        precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
+        judged: The result of ``judged_test`` where the caller has it already.
+
+    Returns:
+        Scores under ``"forget"``, ``"retain"`` and ``"test"``. Deterministic, also for
+        tasks whose loss draws noise: every model meets the same noise.
+
+    Raises:
+        ModelError: If a loss is not finite.
+    """
+    place = torch.device(device)
+    bf16 = resolve_precision(precision, place) == "bf16"
+    judged = judged_test(task, data) if judged is None else judged
+    run = Run(0, device=place)
+    scores: dict[str, SetScores] = {}
+    with isolated_randomness(), evaluating(on_device(model, place)) as net:
+        for split in SCORED:
+            dataset = getattr(data, split)
+            if dataset is None:
+                continue
+            # ``once`` seeds the global randomness that losses and data sets may draw from.
+            found = run.once(split, partial(_score, net, task, dataset, place, batch_size, bf16))
+            _check_finite(found.loss, split)
+            scores[split.value] = found
+    if Split.TEST in scores:
+        scores[Split.TEST.value] = replace(scores[Split.TEST], judged=judged)
+    return scores
+
+
+def summarise(sets: Mapping[str, SetScores], *, seed: int = 0) -> Scores:
+    """Mean scores of one model, in percent and in the task's unit of loss.
+
+    Test accuracy, test loss and the attack's non-members leave out classes that are
+    forgotten as a whole (see ``judged_test``). The attack's members are drawn from D_r
+    with ``seed``, as many as non-members, or all of D_r if it has fewer.
+
+    Returns:
+        None in every field that cannot be known: without a test set, without labels.
+    """
+    kept = {name: scores.counted() for name, scores in sets.items()}
+    values: dict[str, float | None] = {"mia": _membership(kept, seed)}
+    for split in SCORED:
+        scores = kept.get(split)
+        known = scores is not None and len(scores.loss) > 0
+        values[f"{split}_loss"] = float(scores.loss.double().mean()) if scores and known else None
+        correct = scores.correct if scores and known else None
+        values[f"{split}_accuracy"] = None if correct is None else accuracy(correct)
+    return Scores(**values)
+
+
+def score_model(
+    model: nn.Module,
+    data: UnlearningData,
+    task: Task,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = BATCH_SIZE,
+    precision: str = "auto",
+    seed: int = 0,
+) -> Scores:
+    """The scores of one model by itself; see ``score_sets`` and ``summarise``."""
+    sets = score_sets(model, task, data, device=device, batch_size=batch_size, precision=precision)
+    return summarise(sets, seed=seed)
+
+
+def on_device(model: nn.Module, device: torch.device) -> nn.Module:
+    """The model itself if it is on ``device``, else a copy that is."""
+    tensors = [*model.parameters(), *model.buffers()]
+    if all(tensor.device.type == device.type for tensor in tensors):
+        return model
+    return copy.deepcopy(model).to(device)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Evaluation mode without gradients; each module gets its own mode back."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+class _Remember(nn.Module):
+    """Answers a repeated call with the same tensors from memory.
+
+    Loss, correctness and probability of a batch are three questions to a task, and each
+    calls the model; this makes them one forward pass, for any task. Other attributes are
+    those of the model.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._model = model
+        self._asked: tuple[Any, ...] = ()
+        self._answer: Any = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        asked = (*args, *kwargs, *kwargs.values())
+        if len(asked) != len(self._asked) or any(map(is_not, asked, self._asked)):
+            self._asked, self._answer = asked, self._model(*args, **kwargs)
+        return self._answer
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("_model"), name)
+
+
+def _score(
+    model: nn.Module, task: Task, dataset: Any, device: torch.device, batch_size: int, bf16: bool
+) -> SetScores:
+    parts = []
+    for start in range(0, len(dataset), batch_size):
+        indices = torch.arange(start, min(start + batch_size, len(dataset)))
+        batch = fetch(dataset, indices, device=device)
+        remembered = _Remember(model)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            loss = task.loss(remembered, batch).float()
+            correct = task.correct(remembered, batch)
+            probability = _probability(remembered, task, batch)
+        parts.append((loss, correct, probability))
+    return SetScores(*(_column(column) for column in zip(*parts, strict=True)))
+
+
+def _column(parts: tuple[Tensor | None, ...]) -> Any:
+    """One tensor of all batches, on the CPU; None where there is nothing."""
+    present = [part.cpu() for part in parts if part is not None]
+    return torch.cat(present) if present else None
+
+
+def _probability(model: nn.Module, task: Task, batch: Any) -> Tensor | None:
+    if not hasattr(task, "logits"):
+        return None
+    logits, labels = task.logits(model, batch)
+    probability: Tensor = logits.float().softmax(1).gather(1, labels.long()[:, None])[:, 0]
+    return probability
+
+
+def _check_finite(losses: Tensor, split: Split) -> None:
+    bad = int((~torch.isfinite(losses)).sum())
+    if bad:
+        raise ModelError(
+            f"expected finite losses, got NaN or infinity for {bad} of {len(losses)} samples of "
+            f"the {split} set; check the weights, or use precision fp32"
+        )
+
+
+def _membership(kept: dict[str, SetScores], seed: int) -> float | None:
+    test = kept.get(Split.TEST)
+    members, targets = kept[Split.RETAIN].probability, kept[Split.FORGET].probability
+    others = test.probability if test else None
+    if members is None or targets is None or others is None or len(others) == 0:
+        return None
+    order = torch.randperm(len(members), generator=seeded(seed, "membership-svc"))
+    return membership_svc(members[order[: len(others)]], others, targets)
