@@ -15,48 +15,23 @@ from ..core.checks import did_you_mean
 from ..core.errors import ModelError
 
 
-def build_from_factory(reference: str, num_classes: int, arguments: Mapping[str, Any]) -> nn.Module:
-    """Import a factory and call it.
-
-    The current folder can be imported from, as by ``python -m``. ``num_classes`` is passed on
-    where the factory takes it and ``arguments`` do not name it.
+def find_factory(reference: str) -> Callable[..., Any]:
+    """Import what a reference names; the current folder is searched first, as by ``python -m``.
 
     Args:
         reference: ``"package.module:factory"``; a function or a class.
-        num_classes: Number of logits.
-        arguments: Keyword arguments of the call.
 
     Raises:
-        ModelError: If the import or the call fails, or the result is no ``nn.Module``.
+        ModelError: If the import fails, the name is missing, or it cannot be called.
     """
-    with _current_folder_importable():
-        factory = _find(reference)
-        given = dict(arguments)
-        if "num_classes" not in given and _takes(factory, "num_classes"):
-            given["num_classes"] = num_classes
-        try:
-            model = factory(**given)
-        except (Exception, SystemExit) as error:
-            raise ModelError(
-                f"the factory {reference!r}, called with {_shown(given)}, failed: "
-                f"{type(error).__name__}: {error}; repair it, or change [model.arguments]"
-            ) from error
-    if not isinstance(model, nn.Module):
-        raise ModelError(
-            f"expected the factory {reference!r} to return a torch.nn.Module, got "
-            f"{_kind(model)}; let it return the net itself"
-        )
-    return model
-
-
-def _find(reference: str) -> Callable[..., Any]:
     module_name, _, path = reference.partition(":")
     if not module_name or not path:
         raise ModelError(
             f"expected a factory as 'package.module:factory', got {reference!r}; "
             "write the module, a colon, and the name of the function"
         )
-    found: Any = _import(module_name, reference)
+    with _current_folder_importable():
+        found: Any = _import(module_name, reference)
     for part in path.split("."):
         if not hasattr(found, part):
             public = [name for name in dir(found) if not name.startswith("_")]
@@ -72,6 +47,39 @@ def _find(reference: str) -> Callable[..., Any]:
         )
     factory: Callable[..., Any] = found
     return factory
+
+
+def call_factory(
+    reference: str, factory: Callable[..., Any], num_classes: int, arguments: Mapping[str, Any]
+) -> nn.Module:
+    """Build a net by a factory.
+
+    Args:
+        reference: How the user named the factory, for messages.
+        factory: What ``find_factory`` returned.
+        num_classes: Passed on where the factory takes it and ``arguments`` do not name it.
+        arguments: Keyword arguments of the call.
+
+    Raises:
+        ModelError: If the call fails, or the result is no ``nn.Module``.
+    """
+    given = dict(arguments)
+    if "num_classes" not in given and _takes(factory, "num_classes"):
+        given["num_classes"] = num_classes
+    try:
+        with _current_folder_importable():  # it may import more
+            model = factory(**given)
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"the factory {reference!r}, called with {_shown(given)}, failed: "
+            f"{type(error).__name__}: {error}; repair it, or change [model.arguments]"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"expected the factory {reference!r} to return a torch.nn.Module, got "
+            f"{_kind(model)}; let it return the net itself"
+        )
+    return model
 
 
 def _import(module_name: str, reference: str) -> ModuleType:

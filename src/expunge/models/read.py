@@ -44,16 +44,17 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
             f"{path}; save the net's state_dict() as safetensors"
         )
     try:
-        content = _read_safetensors(path) if ending == ".safetensors" else _read_torch(path)
+        path.open("rb").close()
     except OSError as error:
         raise ModelError(f"cannot read the weights {path}: {error}") from error
+    content = _read_safetensors(path) if ending == ".safetensors" else _read_torch(path)
     return _state_dict(content, path)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return safetensors.torch.load_file(path)
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise ModelError(
             f"the weights {path} are damaged or incomplete, or no safetensors file at all "
             f"({error}); copy or download the file again"
@@ -65,9 +66,7 @@ def _read_torch(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; the error says more
             return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:
+    except Exception as error:  # a file cut short raises OSError, KeyError, RuntimeError, …
         if (code := _refused_code(path, error)) is not None:
             raise ModelError(
                 f"the file {path} holds Python code ({code}) that expunge refuses to run: "

@@ -21,7 +21,7 @@ from .extras import (
     timm_net,
     torchvision_net,
 )
-from .factory import build_from_factory
+from .factory import call_factory, find_factory
 from .resnet_cifar import PUBLISHED_MEAN, PUBLISHED_STD, ResNetCifar
 
 Builder = Callable[..., nn.Module]
@@ -77,11 +77,13 @@ def build_net(
         )
     given = dict(arguments or {})
     with isolated_randomness():
-        torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002  a factory may draw from it
         try:
-            return _construct(name, num_classes, image_shape, given)
+            # Seeded only now: importing a user's module may draw numbers, the first time.
+            build = _resolve(name, num_classes, image_shape, given)
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002  a factory may draw from it
+            return build()
         except ModelError:
             raise
         except Exception as error:
@@ -92,21 +94,25 @@ def build_net(
             ) from error
 
 
-def _construct(name: str, num_classes: int, shape: Shape, arguments: dict[str, Any]) -> Net:
+def _resolve(
+    name: str, num_classes: int, shape: Shape, arguments: dict[str, Any]
+) -> Callable[[], Net]:
+    """What builds the net; everything is imported and checked that can be before."""
     if name in _BUILDERS:
         builder = _BUILDERS[name]()
         _check_arguments(name, builder, arguments)
         given = {"num_classes": num_classes, "in_channels": shape[0], **arguments}
         wants = name in _PUBLISHED and shape[0] == len(PUBLISHED_MEAN)
         mean, std = (PUBLISHED_MEAN, PUBLISHED_STD) if wants else (None, None)
-        return Net(builder(**given), mean, std)
+        return lambda: Net(builder(**given), mean, std)
     prefix, _, rest = name.partition(":")
     if prefix == "torchvision":
-        return Net(torchvision_net(rest, num_classes, shape, arguments))
+        return lambda: Net(torchvision_net(rest, num_classes, shape, arguments))
     if prefix == "timm":
-        return Net(*timm_net(rest, num_classes, shape, arguments))
+        return lambda: Net(*timm_net(rest, num_classes, shape, arguments))
     if ":" in name:
-        return Net(build_from_factory(name, num_classes, arguments))
+        factory = find_factory(name)
+        return lambda: Net(call_factory(name, factory, num_classes, arguments))
     raise ModelError(
         f"there is no net called {name!r}{did_you_mean(name, _BUILDERS)}; expected one of "
         f"{', '.join(_BUILDERS)}, 'timm:NAME', 'torchvision:NAME' or 'package.module:factory'"
