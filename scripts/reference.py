@@ -1,0 +1,275 @@
+"""Makes the reference pages of the documentation from the code and its docstrings.
+
+``docs/hooks.py`` calls it while the site is built, so that no page can be out of date.
+"""
+
+import inspect
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any
+
+from typer.testing import CliRunner
+
+import expunge
+from expunge import cli, metrics
+from expunge.config.schema import json_schema
+from expunge.core import Method, Record
+
+Nav = list[dict[str, Any]]
+
+
+def pages() -> dict[str, str]:
+    """Markdown by path below ``docs/``."""
+    found = {
+        "reference/methods.md": _method_index(),
+        "reference/metrics.md": _metric_index(),
+        "reference/python.md": _python_page(),
+        "reference/commands.md": _command_page(),
+        "reference/config.md": _schema_page("The config file", _CONFIG, json_schema()),
+        "reference/record.md": _schema_page("The record", _RECORD, Record.model_json_schema()),
+    }
+    found |= {f"reference/methods/{name}.md": _method_page(m) for name, m in _methods().items()}
+    found |= {f"reference/metrics/{n}.md": _function_page(n, f) for n, f in _metrics().items()}
+    return found
+
+
+def navigation() -> Nav:
+    """The same pages as a part of the navigation."""
+    methods = [{name: f"reference/methods/{name}.md"} for name in _methods()]
+    measures = [{name: f"reference/metrics/{name}.md"} for name in _metrics()]
+    return [
+        {"Methods": [{"All methods": "reference/methods.md"}, *methods]},
+        {"Metrics": [{"All metrics": "reference/metrics.md"}, *measures]},
+        {"Python": "reference/python.md"},
+        {"Commands": "reference/commands.md"},
+        {"Config": "reference/config.md"},
+        {"Record": "reference/record.md"},
+    ]
+
+
+def markdown(docstring: str | None) -> str:
+    """A Google-style docstring as Markdown; roles of Sphinx become code."""
+    text = inspect.cleandoc(docstring or "")
+    text = re.sub(r"^\.\. math::[ \n]*(.+)$", r"    \1\n", text, flags=re.MULTILINE)
+    text = re.sub(r":(?:math|class|func|meth):`([^`]+)`", r"`\1`", text)
+    text = text.replace("``", "`")
+    parts = re.split(r"^(Args|Returns|Raises|Yields|Cost|Source|Attributes):$", text, flags=re.M)
+    lines = [parts[0].strip()]
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        entries, rest = _section(body)
+        lines += [f"**{title}**", entries, rest]
+    return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _section(body: str) -> tuple[str, str]:
+    """The indented entries of a docstring section as a list, and the text after them."""
+    indented: list[str] = []
+    after: list[str] = []
+    for line in body.strip("\n").splitlines():
+        (after if after or (line and not line.startswith(" ")) else indented).append(line)
+    block = inspect.cleandoc("\n" + "\n".join(indented))
+    entries = re.split(r"\n(?=\S)", block)
+    listed = []
+    for entry in entries:
+        name, colon, meaning = " ".join(entry.split()).partition(": ")
+        is_entry = bool(colon) and re.fullmatch(r"[\w, *.]+", name)
+        listed.append(f"- `{name}`: {meaning}" if is_entry else f"- {name}{colon}{meaning}")
+    return "\n".join(listed), "\n".join(after).strip()
+
+
+def _methods() -> dict[str, type[Method]]:
+    return dict(expunge.METHODS)
+
+
+def _metrics() -> dict[str, Callable[..., Any]]:
+    public = {name: getattr(metrics, name) for name in dir(metrics) if not name.startswith("_")}
+    return {name: value for name, value in public.items() if inspect.isfunction(value)}
+
+
+def _summary(thing: Any) -> str:
+    """The first sentence or line of a docstring, for tables."""
+    return markdown(inspect.getdoc(thing)).strip().split("\n")[0]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _method_index() -> str:
+    rows = [
+        [
+            f"[`{name}`](methods/{name}.md)",
+            _summary(method),
+            ", ".join(sorted(method.reads)),
+            f"[{method.reference.venue} {method.reference.year}]({method.reference.url})",
+        ]
+        for name, method in _methods().items()
+    ]
+    table = _table(["name", "what it does", "reads", "source"], rows)
+    return f"# Methods\n\nThe names are those of configs, records and commands.\n\n{table}\n"
+
+
+def _method_page(method: type[Method]) -> str:
+    paper = method.reference
+    rows = [
+        [f"`{field.name}`", f"`{_type(field.type)}`", f"`{field.default!r}`"]
+        for field in fields(method)  # type: ignore[arg-type]  # a Method is a dataclass
+        if field.init and field.default is not MISSING
+    ]
+    options = optional_sets(method)
+    reads = ", ".join(
+        split + (" (if there is one)" if split in options else "") for split in sorted(method.reads)
+    )
+    return "\n\n".join(
+        [
+            f"# {method.name}",
+            f"`expunge.{method.__name__}`. Reads the sets: {reads}.",
+            markdown(inspect.getdoc(method)).strip(),
+            "## Defaults",
+            _table(["hyper-parameter", "type", "default"], rows),
+            "## Source",
+            f"{paper.authors}. [{paper.title}]({paper.url}). {paper.venue} {paper.year}.\n",
+        ]
+    )
+
+
+def optional_sets(method: type[Method]) -> frozenset[str]:
+    """Sets that a method reads if they are there, and does without if not."""
+    return frozenset(getattr(method, "optional", ()))
+
+
+def _type(annotation: Any) -> str:
+    return (
+        annotation
+        if isinstance(annotation, str)
+        else getattr(annotation, "__name__", None) or (str(annotation))
+    )
+
+
+def _metric_index() -> str:
+    numbers = [
+        [f"`{m.name}`", m.unit, _bound(m.low), _bound(m.high), m.direction, m.reference]
+        for m in metrics.METRICS.values()
+    ]
+    rows = [[f"[`{n}`](metrics/{n}.md)", _summary(function)] for n, function in _metrics().items()]
+    return "\n\n".join(
+        [
+            "# Metrics",
+            "Numbers of a record. *Close to retrain* means that the value of a retrained model is "
+            "the aim, not a high or a low one.",
+            _table(["name", "unit", "least", "most", "good is", "source"], numbers),
+            "They are computed by pure functions of per-sample scores:",
+            _table(["function", "what it does"], rows) + "\n",
+        ]
+    )
+
+
+def _bound(value: float) -> str:
+    return f"{value:g}" if math.isfinite(value) else ""
+
+
+def _function_page(name: str, function: Callable[..., Any]) -> str:
+    return f"# {name}\n\n{_signature(name, function)}\n\n{markdown(inspect.getdoc(function))}"
+
+
+def _signature(name: str, thing: Callable[..., Any]) -> str:
+    try:
+        signature = str(inspect.signature(thing))
+    except ValueError:  # some classes of C extensions have none
+        signature = "(…)"
+    signature = re.sub(r"\bat 0x[0-9a-f]+", "", signature)
+    if len(name + signature) > 88:
+        signature = re.sub(r", (?=[*\w]+(?::| =|=|,|\)))", ",\n    ", signature)
+        signature = signature.replace("(", "(\n    ", 1)
+    return f"```text\n{name}{signature}\n```"
+
+
+def _python_page() -> str:
+    parts = ["# Python", "Everything that `import expunge` offers."]
+    for name in sorted(expunge.__all__, key=str.lower):
+        thing = getattr(expunge, name)
+        if inspect.ismodule(thing) or not callable(thing):
+            continue
+        if (found := getattr(thing, "name", None)) in _methods():
+            parts += [f"## {name}", f"See [{found}](methods/{found}.md)."]
+            continue
+        parts += [f"## {name}", _signature(name, thing), markdown(inspect.getdoc(thing)).strip()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _command_page() -> str:
+    parts = [
+        "# Commands",
+        "Exit code 0: done. 1: the run failed its guard. 2: bad input; nothing was written.",
+        f"```text\n{_help()}\n```",
+    ]
+    for command in cli.app.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "")
+        parts += [f"## {name}", f"```text\n{_help(name)}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _help(*command: str) -> str:
+    """What ``--help`` prints, without colours."""
+    plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "88", "TERMINAL_WIDTH": "88"}
+    printed = CliRunner().invoke(cli.app, [*command, "--help"], env=plain).output
+    return "\n".join(line.rstrip() for line in printed.strip().splitlines())
+
+
+_CONFIG = (
+    "A config is a TOML file; unknown keys are refused. This JSON schema is what it is "
+    "checked against."
+)
+_RECORD = (
+    "Every run writes `record.json`, and reports and tables read nothing else. A value "
+    "that is not known is null."
+)
+
+
+def _schema_page(title: str, text: str, schema: dict[str, Any]) -> str:
+    sections = [f"# {title}", text]
+    definitions = schema.get("$defs", {})
+    for name, part in {schema.get("title", title): schema, **definitions}.items():
+        if not part.get("properties"):
+            continue
+        required = part.get("required", [])
+        rows = [
+            [f"`{key}`", _schema_type(value), _default(key, value, required)]
+            for key, value in part["properties"].items()
+        ]
+        summary = markdown(part.get("description")).strip()
+        sections += [f"## {name}", summary, _table(["key", "type", "default"], rows)]
+    dump = json.dumps(schema, indent=1)
+    sections += ["## JSON schema", f"```json\n{dump}\n```"]
+    return "\n\n".join(part for part in sections if part) + "\n"
+
+
+def _default(key: str, value: dict[str, Any], required: list[str]) -> str:
+    if key in required:
+        return "required"
+    return f"`{json.dumps(value['default'])}`" if "default" in value else ""
+
+
+def _schema_type(value: dict[str, Any]) -> str:
+    """A short name for the type of a schema's property."""
+    for key in ("anyOf", "oneOf"):
+        if key in value:
+            return " or ".join(dict.fromkeys(_schema_type(part) for part in value[key]))
+    if "$ref" in value:
+        return str(value["$ref"]).rsplit("/", 1)[-1]
+    if "const" in value:
+        return f"`{json.dumps(value['const'])}`"
+    if "enum" in value:
+        return ", ".join(f"`{json.dumps(item)}`" for item in value["enum"])
+    kind = value.get("type", "any")
+    if kind == "array" and isinstance(value.get("items"), dict):
+        return f"list of {_schema_type(value['items'])}"
+    return str(kind)

@@ -1,0 +1,73 @@
+"""The generated reference covers what the code offers."""
+
+from dataclasses import fields
+
+import expunge
+from expunge.metrics import METRICS
+
+from .test_tables import load_script
+
+reference = load_script("reference")
+
+
+def test_every_method_has_a_page_with_all_its_settings_and_its_source() -> None:
+    pages = reference.pages()
+    for name, method in expunge.METHODS.items():
+        page = pages[f"reference/methods/{name}.md"]
+        assert method.reference.url in page
+        for field in fields(method):
+            assert f"| `{field.name}` |" in page
+        assert f"(methods/{name}.md)" in pages["reference/methods.md"]
+
+
+def test_every_metric_is_described() -> None:
+    pages = reference.pages()
+    for name, metric in METRICS.items():
+        assert f"| `{name}` | {metric.unit} |" in pages["reference/metrics.md"]
+    assert "reference/metrics/membership_svc.md" in pages
+
+
+def test_every_public_name_command_and_key_is_described() -> None:
+    pages = reference.pages()
+    for name in expunge.__all__:
+        if callable(getattr(expunge, name)):
+            assert f"\n## {name}\n" in pages["reference/python.md"]
+    for command in ("demo", "unlearn", "evaluate", "report", "check", "methods", "cite"):
+        assert f"\n## {command}\n" in pages["reference/commands.md"]
+    for key in ("data", "model", "method", "training", "reference"):
+        assert f"| `{key}` |" in pages["reference/config.md"]
+    for key in expunge.Record.model_fields:
+        assert f"| `{key.rstrip('_')}` |" in pages["reference/record.md"]
+
+
+def test_the_navigation_holds_every_page() -> None:
+    def leaves(entry: object) -> list[str]:
+        if isinstance(entry, str):
+            return [entry]
+        values = entry.values() if isinstance(entry, dict) else entry
+        return [leaf for value in values for leaf in leaves(value)]
+
+    assert sorted(leaves(reference.navigation())) == sorted(reference.pages())
+
+
+def test_docstrings_become_markdown() -> None:
+    text = reference.markdown(
+        """Do :math:`x` with ``y``.
+
+        .. math:: a \\leq b
+
+        Args:
+            one: The first,
+                over two lines.
+            two, three: The others.
+
+        Raises:
+            InputError: If not.
+
+        Then more.
+        """
+    )
+    assert "Do `x` with `y`." in text
+    assert "\n    a \\leq b\n" in text
+    assert "**Args**\n\n- `one`: The first, over two lines.\n- `two, three`: The others.\n" in text
+    assert "**Raises**\n\n- `InputError`: If not.\n\nThen more." in text

@@ -1,0 +1,115 @@
+"""The committed tables are those that the committed results give."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from expunge.core import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+tables = load_script("tables")
+
+
+def record(seed: int = 0, gap: float | None = 1.0, forget: float = 90.0) -> dict[str, Any]:
+    scores = {"forget_accuracy": forget, "retain_accuracy": 97.0, "test_accuracy": 89.5, "mia": 12}
+    return {
+        "schema": "expunge.record/1",
+        "created": "2025-01-01T00:00:00+00:00",
+        "versions": {"expunge": "0.1.0"},
+        "request": {"forget": {"kind": "random", "fraction": 0.1, "seed": seed}, "size": 10},
+        "model": {"name": "fast", "parameters": 5, "sha256_before": "a", "sha256_after": "b"},
+        "data": {"name": "cifar10", "sizes": {"forget": 10}},
+        "method": {
+            "name": "scissorhands",
+            "hyperparameters": {"lr": None, "momentum": 0.9},
+            "seed": seed,
+            "decisions": {"lr": {"value": 0.1, "reason": "measured"}},
+        },
+        "cost": {"seconds": 12.0, "retrain_seconds": 60.0, "retrain_recipe": "speedrun"},
+        "scores": {"original": scores, "unlearned": scores, "retrained": scores},
+        "avg_gap": gap,
+        "original_gap": 4.0,
+        "verdict": {"status": "pass", "reasons": []},
+    }
+
+
+def write(folder: Path, name: str, records: list[dict[str, Any]]) -> None:
+    content = {"command": f"expunge unlearn {name}.toml", "records": records}
+    (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def test_the_committed_tables_are_up_to_date() -> None:
+    assert tables.main(["--check"]) == 0, "run python scripts/tables.py"
+
+
+def test_every_result_is_shown_on_the_results_page() -> None:
+    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    for path in (ROOT / "results").glob("*.json"):
+        assert f"## {path.stem}\n" in page
+
+
+def test_means_and_deviations_over_seeds(tmp_path: Path) -> None:
+    write(tmp_path, "ten", [record(0, 1.0, 90.0), record(1, 3.0, 92.0)])
+    [result] = tables.load_results(tmp_path)
+    lines = tables.rows(result.records)
+    numbers = "97.00 ± 0.00 | 89.50 ± 0.00 | 12.00 ± 0.00"
+    assert lines[1] == f"| scissorhands | 91.00 ± 1.41 | {numbers} | 2.00 ± 1.41 | 12 ± 0 |"
+    assert lines[2].startswith("| retrained | ")
+    assert lines[2].endswith("| \N{EN DASH} | 60 ± 0 |")
+    assert len(lines) == 3  # no second retrain, no floor
+    assert tables.title(result) == "cifar10, fast, forget random, 10 %; 2 seeds"
+
+
+def test_unknown_values_are_a_dash(tmp_path: Path) -> None:
+    assert tables.spread([None, None], 2) == "\N{EN DASH}"
+    assert tables.spread([None, 2.0], 1) == "2.0"
+
+
+def test_what_the_method_chose_stands_for_what_was_asked(tmp_path: Path) -> None:
+    write(tmp_path, "one", [record()])
+    [result] = tables.load_results(tmp_path)
+    assert tables.settings(result.records[0]) == "lr = 0.1, momentum = 0.9"
+    assert "expunge unlearn one.toml" in tables.full([result])
+
+
+def test_a_page_is_filled_twice_to_the_same_text(tmp_path: Path) -> None:
+    write(tmp_path, "one", [record()])
+    results = tables.load_results(tmp_path)
+    page = "a\n<!-- results: begin {} -->\nold\n<!-- results: end -->\nb\n"
+    for name in ("all", "full", "one"):
+        once = tables.fill(page.format(name), results)
+        assert "| scissorhands |" in once
+        assert "old" not in once
+        assert tables.fill(once, results) == once
+
+
+def test_wrong_results_are_refused(tmp_path: Path) -> None:
+    page = "<!-- results: begin two -->\n<!-- results: end -->"
+    write(tmp_path, "one", [record()])
+    with pytest.raises(InputError, match=r"results/two\.json, found none; there are: one"):
+        tables.fill(page, tables.load_results(tmp_path))
+    write(tmp_path, "empty", [])
+    with pytest.raises(InputError, match=r"empty\.json holds no records"):
+        tables.load_results(tmp_path)
+
+
+def test_without_results_the_table_says_so(tmp_path: Path) -> None:
+    assert tables.table(tables.load_results(tmp_path)) == "No result has been committed yet."
+    assert tables.full([]) == tables.table([])
