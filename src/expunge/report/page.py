@@ -1,0 +1,312 @@
+"""What the templates print, worked out from a record: facts, cells, figures, pictures."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from expunge.core.record import Record, Sample
+
+from .charts import Figure
+from .classes import class_figure
+from .formats import (
+    clip,
+    count,
+    known,
+    moment,
+    number,
+    percent,
+    plain,
+    seconds,
+    share,
+    signed,
+    size,
+)
+from .histograms import distribution_figure
+from .plots import relearn_figure, score_figure
+from .repair import repair_figures
+from .words import (
+    MODELS,
+    ROLES,
+    SCORES,
+    ScoreWords,
+    asked,
+    headline,
+    model_name,
+    not_known,
+    score_text,
+    trained_on,
+    verdict,
+)
+
+PICTURE_BYTES = 500_000
+MOST_PICTURES = 60
+MOST_LINES = 60
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A labelled value; ``missing`` says why there is none, ``code`` sets it in monospace."""
+
+    label: str
+    value: str | None
+    note: str = ""
+    missing: str = ""
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score of one model and, below it, its distance to retrained."""
+
+    model: str
+    value: str | None
+    distance: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score of all models."""
+
+    words: ScoreWords | None
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A forgotten image; ``odds`` are (model, probability of its label in percent)."""
+
+    label: str
+    png: str | None
+    odds: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An Avg. Gap as a bar; ``width`` in percent of the longest."""
+
+    model: str
+    name: str
+    value: str
+    width: float
+
+
+def build(record: Record) -> dict[str, Any]:
+    """Everything the templates need, by name."""
+    name, sentence = verdict(record)
+    return {
+        "record": record,
+        "created": moment(record.created),
+        "headline": headline(record),
+        "asked": asked(record),
+        "verdict": {"status": record.verdict.status, "name": name, "sentence": sentence},
+        "reasons": [clip(text, 1000) for text in record.verdict.reasons[:MOST_LINES]],
+        "warnings": [clip(text, 1000) for text in record.warnings[:MOST_LINES]],
+        "tiles": tiles(record),
+        "roles": [(key, model_name(key), ROLES[key]) for key in MODELS if _has(record, key)],
+        "models": _models(record),
+        "rows": score_rows(record),
+        "scores_words": SCORES,
+        "bars": bars(record),
+        "figures": figures(record),
+        "pictures": pictures(record.samples),
+        "more_pictures": max(0, len(record.samples) - len(pictures(record.samples))),
+        "cost": cost(record),
+        "decisions": [
+            (key, plain(entry.get("value")), plain(entry.get("reason") or "no reason was given"))
+            for key, entry in list(record.method.decisions.items())[:MOST_LINES]
+        ],
+        "hyperparameters": _pairs(record.method.hyperparameters),
+        "versions": _pairs(record.versions),
+        "protocol": _pairs(record.relearn.protocol) if record.relearn else [],
+        "provenance": provenance(record),
+        "not_known": not_known,
+    }
+
+
+def _has(record: Record, key: str) -> bool:
+    return key in record.scores or key in ("original", "unlearned", "retrained")
+
+
+def _models(record: Record) -> list[tuple[str, str]]:
+    return [(key, model_name(key)) for key in MODELS if key in record.scores]
+
+
+def tiles(record: Record) -> list[Fact]:
+    """The four numbers a hurried reader takes away."""
+    total = trained_on(record)
+    gap, before, rte = known(record.avg_gap), known(record.original_gap), known(record.cost.rte)
+    return [
+        Fact(
+            "Records to forget",
+            count(record.request.size),
+            f"{share(record.request.size, total)} of {count(total)}" if total else "",
+        ),
+        Fact(
+            "Avg. Gap to retrained",
+            None if gap is None else number(gap),
+            "points" if before is None else f"points; before: {number(before)}",
+            not_known("retrained"),
+        ),
+        Fact("Time taken", seconds(record.cost.seconds), f"with {clip(record.method.name, 40)}"),
+        Fact(
+            "Share of a retrain's time",
+            None if rte is None else percent(100 * rte, 0 if rte >= 0.1 else 1),
+            f"recipe: {clip(record.cost.retrain_recipe, 40)}" if record.cost.retrain_recipe else "",
+            not_known("rte"),
+        ),
+    ]
+
+
+def score_rows(record: Record) -> list[Row]:
+    """One row per score, then the average gap; a loss that no model has gets no row."""
+    target = record.scores.get("retrained")
+    rows = []
+    for words in SCORES:
+        goal = known(getattr(target, words.field)) if target else None
+        cells = [_cell(record, key, words, goal) for key, _ in _models(record)]
+        if words.percent or any(cell.value for cell in cells):
+            rows.append(Row(words, cells))
+    return rows
+
+
+def _cell(record: Record, key: str, words: ScoreWords, goal: float | None) -> Cell:
+    value = known(getattr(record.scores[key], words.field))
+    if value is None:
+        return Cell(key, None)
+    if key == "retrained":
+        return Cell(key, score_text(words, value), "the target")
+    if goal is None:
+        return Cell(key, score_text(words, value))
+    return Cell(key, score_text(words, value), signed(value - goal, 1 if words.percent else 3))
+
+
+def bars(record: Record) -> list[Bar]:
+    """Avg. Gap of original, unlearned and a second retrain (the floor)."""
+    found = {
+        "original": (known(record.original_gap), "Original"),
+        "unlearned": (known(record.avg_gap), "Unlearned"),
+        "retrained_again": (known(record.floor), "Floor: retrained again"),
+    }
+    longest = max((gap for gap, _ in found.values() if gap), default=0.0)
+    return [
+        Bar(key, name, number(gap), round(100 * gap / longest, 1) if longest else 0.0)
+        for key, (gap, name) in found.items()
+        if gap is not None
+    ]
+
+
+def figures(record: Record) -> dict[str, list[Figure]]:
+    """The charts of each section; an empty list where there is nothing to draw."""
+    spread = distribution_figure(record.distributions) if record.distributions else None
+    single = {
+        "scores": score_figure(record.scores),
+        "distributions": spread,
+        "classes": class_figure(record.per_class),
+        "relearn": relearn_figure(record.relearn) if record.relearn else None,
+    }
+    found = {name: [] if one is None else [one] for name, one in single.items()}
+    return found | {"repair": repair_figures(record.history)}
+
+
+def pictures(samples: Sequence[Sample]) -> list[Picture]:
+    """Forgotten images, as many as the page has room for."""
+    room = PICTURE_BYTES
+    found = []
+    for sample in samples[:MOST_PICTURES]:
+        png = _checked(sample.png)
+        room -= len(png or "")
+        if room < 0:
+            break
+        odds = [
+            (key, percent(100 * value, 0))
+            for key in MODELS
+            if (value := known(sample.probability.get(key))) is not None
+        ]
+        found.append(Picture(clip(sample.label, 60), png, odds))
+    return found
+
+
+def _checked(png: str) -> str | None:
+    """The base64 text if it really is a PNG; anything else must not reach the page."""
+    try:
+        image = base64.b64decode(png, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return png if image.startswith(_PNG) else None
+
+
+def cost(record: Record) -> list[Fact]:
+    """What it took."""
+    one = record.cost
+    return [
+        Fact("Unlearning", seconds(one.seconds), "wall-clock time of the method"),
+        _fact(record, "Retraining", "retrain_seconds", seconds, "the alternative to unlearning"),
+        _fact(record, "Recipe of that retraining", "retrain_recipe", clip),
+        _fact(
+            record,
+            "RTE: unlearning / retraining",
+            "rte",
+            lambda value: number(value, 3),
+            "measured against that recipe; below 1 is faster",
+        ),
+        _fact(record, "Training the original", "train_seconds", seconds),
+        _fact(record, "Peak memory", "peak_memory_bytes", size),
+        _fact(record, "Samples read", "samples_read", count, "each pass counts them again"),
+    ]
+
+
+def _fact(
+    record: Record, label: str, topic: str, show: Callable[[Any], str], note: str = ""
+) -> Fact:
+    value = getattr(record.cost, topic)
+    if not isinstance(value, str) and known(value) is None:
+        return Fact(label, None, missing=not_known(topic))
+    return Fact(label, show(value), note)
+
+
+def provenance(record: Record) -> list[Fact]:
+    """Who wants to check the run needs these."""
+    model, data = record.model, record.data
+    same = model.sha256_before == model.sha256_after
+    sizes = ", ".join(f"{key} {count(value)}" for key, value in data.sizes.items())
+    return [
+        Fact("Model", clip(model.name), plural_parameters(model.parameters)),
+        Fact("Weights before, SHA-256", clip(model.sha256_before), code=True),
+        Fact(
+            "Weights after, SHA-256",
+            clip(model.sha256_after),
+            "identical: the weights were not changed" if same else "",
+            code=True,
+        ),
+        Fact("Data", clip(data.name), sizes),
+        Fact(
+            "Data fingerprint, SHA-256",
+            data.fingerprint and clip(data.fingerprint),
+            missing=not_known("fingerprint"),
+            code=True,
+        ),
+        Fact(
+            "Request digest, SHA-256",
+            record.request.digest and clip(record.request.digest),
+            "over the sorted, salted ids of the records to forget" if record.request.digest else "",
+            not_known("digest"),
+            code=True,
+        ),
+        Fact("Selection", plain(record.request.forget)),
+        Fact("Method", clip(record.method.name)),
+        Fact("Seed", plain(record.method.seed)),
+        Fact("Precision", clip(record.method.precision)),
+        Fact("Record written", moment(record.created), clip(record.schema_)),
+    ]
+
+
+def plural_parameters(parameters: int) -> str:
+    """``2,031,754 parameters``."""
+    return f"{count(parameters)} parameters"
+
+
+def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(clip(str(key), 80), plain(value)) for key, value in list(values.items())[:MOST_LINES]]

@@ -1,0 +1,183 @@
+"""Figures of how the method went about it: losses, the dual v*, the angle, the constraint."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from .charts import Figure, Panel, Table, colour, dash, layers, legend, panel, values
+from .curves import (
+    MOST_CONSTRAINTS,
+    Point,
+    active_share,
+    active_steps,
+    constraints,
+    curve,
+    curves,
+    stages,
+    thin,
+)
+from .formats import clip, count, known, number, plural, share
+from .words import NOTHING
+
+MOST_ROWS = 50
+MOST_STAGES = 4
+LOSSES = {
+    "forget": "forgotten records",
+    "held_out": "held-out records",
+    "retain": "kept records",
+}
+_HEIGHT = 170
+_LOG_FROM = 50.0  # a forget loss without a bound can run to hundreds and flatten all else
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def repair_figures(history: Rows) -> list[Figure]:
+    """One figure per stage that logged a loss, v*, the cosine, or the active constraint."""
+    figures: list[Figure] = []
+    for position, (stage, rows) in enumerate(stages(history).items()):
+        found = [_losses(rows), _dual(rows), _cosine(rows), _active(rows)]
+        panels = [one for one in found if one is not None]
+        if panels and len(figures) < MOST_STAGES:
+            figures.append(_figure(f"stage-{position}", stage, rows, panels))
+    return figures
+
+
+def _figure(name: str, stage: str, rows: Rows, panels: list[Panel]) -> Figure:
+    losses = {key: label for key, label in LOSSES.items() if curve(rows, f"{key}_loss")}
+    labels = {key: f"Loss on {label}" for key, label in losses.items()}
+    return Figure(
+        name=name,
+        title=f"Stage \u201c{clip(stage, 60)}\u201d: {plural(len(rows), 'logged step')}",
+        caption="",
+        panels=panels,
+        table=_table(rows),
+        legend=legend(labels, "line"),
+    )
+
+
+def _losses(rows: Rows) -> Panel | None:
+    found = {key: points for key in LOSSES if (points := curve(rows, f"{key}_loss"))}
+    if not found:
+        return None
+    flat = [y for points in found.values() for _, y in points]
+    logarithmic = min(flat) > 0 and max(flat) > _LOG_FROM * min(flat)
+    scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=True)
+    chart = _lines({key: thin(points) for key, points in found.items()}, "loss", scale)
+    text = " ".join(_tell(f"Loss on {LOSSES[key]}", points) for key, points in found.items())
+    title = "Losses on a logarithmic scale" if logarithmic else "Losses"
+    return panel(title, text, chart, _HEIGHT)
+
+
+def _dual(rows: Rows) -> Panel | None:
+    found = curves(rows, "v")
+    if not found:
+        return None
+    total = constraints(rows, "v")
+    title = "v*: how strongly the step was bent away from forget gradients"
+    if total > len(found):
+        title += f" (the first {MOST_CONSTRAINTS} of {total} constraints)"
+    text = " ".join(_tell(f"v* {name}".strip(), points) for name, points in found.items())
+    thinned = {name: thin(points) for name, points in found.items()}
+    return panel(title, text, _lines(thinned, "v*", alt.Scale(zero=True)), _HEIGHT)
+
+
+def _cosine(rows: Rows) -> Panel | None:
+    found = curves(rows, "cosine")
+    if not found:
+        return None
+    lines = _lines({n: thin(p) for n, p in found.items()}, "cosine", alt.Scale(domain=[-1, 1]))
+    zero = alt.Chart(values([{"y": 0}])).mark_rule(color="var(--muted)").encode(y="y:Q")
+    text = " ".join(_tell(f"Cosine {name}".strip(), points) for name, points in found.items())
+    title = "Cosine between the forget gradient and the step (g_f, g_o)"
+    return panel(title, text, layers(zero, lines), _HEIGHT)
+
+
+def _active(rows: Rows) -> Panel | None:
+    shares = active_share(rows)
+    if not shares:
+        return None
+    active, known_steps = active_steps(rows)
+    text = (
+        f"Constraint active in {count(active)} of {plural(known_steps, 'logged step')} "
+        f"({share(active, known_steps)})"
+    )
+    width = (shares[-1][0] - shares[0][0]) / max(1, len(shares) - 1) or 1.0
+    data = [{"x": x, "x2": x + width, "y": y} for x, y in shares]
+    chart = (
+        alt.Chart(values(data))
+        .mark_rect(color="var(--accent)")
+        .encode(
+            x=alt.X("x:Q", title="step", axis=alt.Axis(tickCount=5, format="~s")),
+            x2="x2:Q",
+            y=alt.Y("y:Q", title="% of steps", scale=alt.Scale(domain=[0, 100])),
+            y2=alt.datum(0),
+        )
+    )
+    return panel(text, f"{text}.", chart, _HEIGHT)
+
+
+def _lines(found: dict[str, list[Point]], title: str, scale: alt.Scale) -> alt.Chart:
+    keys = list(found)
+    data = [
+        {"key": key, "x": x, "y": float(f"{y:.5g}")}
+        for key, points in found.items()
+        for x, y in points
+    ]
+    chart: alt.Chart = (
+        alt.Chart(values(data))
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            x=alt.X("x:Q", title="step", axis=alt.Axis(tickCount=5, format="~s")),
+            y=alt.Y("y:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format="~g")),
+            color=colour(keys),
+            strokeDash=dash(keys),
+        )
+    )
+    return chart
+
+
+def _tell(name: str, points: Sequence[Point]) -> str:
+    """The curve in a sentence, for those who cannot see it."""
+    heights = [y for _, y in points]
+    return (
+        f"{name}: from {number(heights[0])} to {number(heights[-1])} over "
+        f"{plural(len(points), 'step')}, between {number(min(heights))} and {number(max(heights))}."
+    )
+
+
+def _table(rows: Rows) -> Table:
+    """Every n-th row, all numeric columns."""
+    every = -(-len(rows) // MOST_ROWS)
+    columns = [
+        key
+        for key in dict.fromkeys(key for row in rows for key in row)
+        if key not in ("stage", "step")
+        and any(known(_scalar(row.get(key))) is not None for row in rows)
+    ][:12]
+    chosen = list(rows[::every])
+    if chosen[-1] is not rows[-1]:
+        chosen.append(rows[-1])
+    body = [
+        [_cell(row.get("step"), 0), *(_cell(row.get(key), 4) for key in columns)] for row in chosen
+    ]
+    note = f"Every {every}th logged step; record.json has all." if every > 1 else ""
+    return Table(["Step", *(clip(key.replace("_", " "), 30) for key in columns)], body, note)
+
+
+def _scalar(value: Any) -> Any:
+    return (
+        max((v for v in value if known(v) is not None), default=None)
+        if isinstance(value, list | tuple)
+        else value
+    )
+
+
+def _cell(value: Any, digits: int) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return clip(", ".join(_cell(one, digits) for one in value), 60)
+    shown = known(value)
+    return NOTHING if shown is None else number(shown, digits)
