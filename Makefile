@@ -36,7 +36,7 @@ lint: $(STAMP)dev
 	$(BIN)/lint-imports
 
 docs: $(STAMP)docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # A stamp is younger than what it was made from, or its packages are installed again.
 $(STAMP)%: requirements/%.txt requirements/build.txt pyproject.toml | $(BIN)/python
