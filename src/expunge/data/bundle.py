@@ -1,0 +1,108 @@
+"""A data set ready for use, divided once and for all."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.data import UnlearningData
+from .convert import read_labels
+
+
+class RowSet:
+    """Some items of a torch data set, with their ids and labels.
+
+    It keeps telling which item of the user's own set each sample is, after any number of
+    splits.
+
+    Args:
+        dataset: The user's map-style set.
+        labels: Its labels, int64 (N,).
+        prefix: Ids are the prefix and the position, e.g. ``train/7``.
+        rows: Positions to keep, int64 (M,); all by default.
+    """
+
+    def __init__(
+        self, dataset: Any, labels: Tensor, prefix: str, rows: Tensor | None = None
+    ) -> None:
+        self.dataset = dataset
+        self.prefix = prefix
+        self.rows = torch.arange(len(dataset)) if rows is None else rows
+        self._all_labels = labels
+        self.labels = labels[self.rows]
+
+    @property
+    def ids(self) -> list[str]:
+        """One id per sample."""
+        return [f"{self.prefix}{row}" for row in self.rows.tolist()]
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Any:
+        """The item as the user's set gives it."""
+        return self.dataset[int(self.rows[index])]
+
+    def subset(self, indices: Tensor) -> "RowSet":
+        """The samples at ``indices``, int64 (K,)."""
+        return RowSet(self.dataset, self._all_labels, self.prefix, self.rows[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A training set, held-out sets, and what a model has to know about them.
+
+    Args:
+        name: What to call the data in records.
+        train: The samples that models train on, an ``ImageSet`` or any torch data set.
+        validation: Samples that nobody trains on and methods may read.
+        test: Samples that only metrics read.
+        classes: Names of the classes in the order of the labels.
+        num_classes: Number of classes C; labels are 0 to C - 1.
+        image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1).
+    """
+
+    name: str
+    train: Any
+    validation: Any | None
+    test: Any | None
+    classes: list[str] | None
+    num_classes: int
+    image_shape: tuple[int, int, int]
+
+    def unlearning_data(self, positions: Tensor) -> UnlearningData:
+        """Divide ``train`` into the positions to forget, int64 (K,), and the others.
+
+        Raises:
+            DataError: If no sample is chosen, or none would be left.
+        """
+        return UnlearningData.split(
+            self.train, positions, validation=self.validation, test=self.test
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over all sets: pixels and labels, or labels alone where there are none.
+
+        Reads an ``ImageSet`` at about 400 MB/s.
+        """
+        digest = hashlib.sha256(str(self.num_classes).encode())
+        for name in ("train", "validation", "test"):
+            if (dataset := getattr(self, name)) is not None:
+                digest.update(f"/{name}:{_fingerprint(dataset)}".encode())
+        return digest.hexdigest()
+
+
+def ids_of(dataset: Any) -> list[str]:
+    """Ids of any set; one without ids of its own is numbered ``train/0``, ``train/1``, …."""
+    ids = getattr(dataset, "ids", None)
+    return list(ids) if ids is not None else [f"train/{row}" for row in range(len(dataset))]
+
+
+def _fingerprint(dataset: Any) -> str:
+    if hasattr(dataset, "fingerprint"):
+        return str(dataset.fingerprint())
+    labels = read_labels(dataset)
+    return hashlib.sha256(labels.numpy().tobytes()).hexdigest()
