@@ -80,7 +80,7 @@ def torchvision_net(
         ModelError: If the name is unknown, or the images do not have three channels.
     """
     models = require("torchvision.models")
-    _check_name("torchvision", name, models.list_models(module=models))
+    _check_name("torchvision", name, _torchvision_names())
     if image_shape[0] != 3:
         raise ModelError(
             f"torchvision's nets take images of 3 channels, these have {image_shape[0]}; use a "
@@ -89,7 +89,7 @@ def torchvision_net(
     defaults: dict[str, Any] = {"num_classes": num_classes, "weights": None}
     if name.startswith("vit_"):
         defaults["image_size"] = image_shape[1]
-    if name in ("googlenet", "inception_v3"):
+    if name in ("googlenet", "inception_v3") and arguments.get("weights") is None:
         defaults["init_weights"] = True  # left unsaid, torchvision warns
     model: nn.Module = models.get_model(name, **{**defaults, **arguments})
     return model
@@ -108,7 +108,7 @@ def timm_net(
     """
     timm = require("timm")
     if not timm.is_model(name):
-        _check_name("timm", name, timm.list_models())
+        _check_name("timm", name, _timm_names())
     channels, height, width = image_shape
     given = {"num_classes": num_classes, "in_chans": channels, **arguments}
     size = height if height == width else (height, width)
@@ -123,6 +123,29 @@ def timm_net(
     if mean is None or std is None or len(mean) != channels:
         return model, None, None
     return model, tuple(mean), tuple(std)
+
+
+def known_elsewhere(name: str) -> str | None:
+    """The prefixed name if torchvision or timm have a net called so, and are installed."""
+    for prefix, names in (("torchvision", _torchvision_names), ("timm", _timm_names)):
+        try:
+            known = names()
+        except ModelError:
+            continue
+        if name in known:
+            return f"{prefix}:{name}"
+    return None
+
+
+def _torchvision_names() -> list[str]:
+    models = require("torchvision.models")
+    names: list[str] = models.list_models(module=models)  # not those that detect or segment
+    return names
+
+
+def _timm_names() -> list[str]:
+    names: list[str] = require("timm").list_models()
+    return names
 
 
 def _check_name(package: str, name: str, known: list[str]) -> None:

@@ -18,6 +18,7 @@ from .extras import (
     cifar_resnet18,
     cifar_resnet34,
     cifar_vgg16_bn,
+    known_elsewhere,
     timm_net,
     torchvision_net,
 )
@@ -113,8 +114,10 @@ def _resolve(
     if ":" in name:
         factory = find_factory(name)
         return lambda: Net(call_factory(name, factory, num_classes, arguments))
+    elsewhere = known_elsewhere(name)
+    hint = f"; did you mean {elsewhere!r}?" if elsewhere else did_you_mean(name, _BUILDERS)
     raise ModelError(
-        f"there is no net called {name!r}{did_you_mean(name, _BUILDERS)}; expected one of "
+        f"there is no net called {name!r}{hint}; expected one of "
         f"{', '.join(_BUILDERS)}, 'timm:NAME', 'torchvision:NAME' or 'package.module:factory'"
     )
 

@@ -123,6 +123,8 @@ def test_arguments_reach_the_net() -> None:
         ("torchvision:resnet19", ["torchvision", "did you mean 'resnet1"]),
         ("torchvision:fasterrcnn_resnet50_fpn", ["no classifier"]),
         ("", ["no net called ''"]),
+        ("resnet50", ["did you mean 'torchvision:resnet50'"]),
+        ("vit_tiny_patch16_224", ["did you mean 'timm:vit_tiny_patch16_224'"]),
     ],
 )
 def test_unknown_names(name: str, words: list[str]) -> None:
@@ -131,6 +133,13 @@ def test_unknown_names(name: str, words: list[str]) -> None:
     for word in words:
         assert word in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_unknown_name_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(ModelError, match=r"no net called 'resnet50'; did you mean 'resnet5?"):
+        build_net("resnet50", num_classes=10, image_shape=RGB)
 
 
 def test_unknown_argument() -> None:
@@ -225,9 +234,14 @@ def test_torchvision_vit_is_told_the_size(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_torchvision_net_with_auxiliary_heads_does_not_warn() -> None:
-    arguments = {"aux_logits": False, "init_weights": False}
-    net = build_net("torchvision:googlenet", num_classes=5, image_shape=RGB, arguments=arguments)
+    net = build_net("torchvision:googlenet", num_classes=5, image_shape=RGB)
     check_net(net, RGB, 5)
+
+
+def test_trained_weights_of_another_number_of_classes() -> None:
+    arguments = {"weights": "DEFAULT"}
+    with pytest.raises(ModelError, match=r"num_classes.*expected value 1000 but got 5"):
+        build_net("torchvision:googlenet", num_classes=5, image_shape=RGB, arguments=arguments)
 
 
 def test_torchvision_wants_three_channels() -> None:
