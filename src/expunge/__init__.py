@@ -1,1 +1,85 @@
-"""Machine unlearning for PyTorch: Scissorhands, its rivals, and audits."""
+"""Machine unlearning for PyTorch: Scissorhands, its rivals, and audits.
+
+Names are imported when they are first used, so that ``import expunge`` is quick and needs
+none of the optional packages.
+"""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import Config as Config
+    from .config import load_config as load_config
+    from .core import ConfigError as ConfigError
+    from .core import DataError as DataError
+    from .core import ExpungeError as ExpungeError
+    from .core import Guard as Guard
+    from .core import GuardError as GuardError
+    from .core import InputError as InputError
+    from .core import Method as Method
+    from .core import ModelError as ModelError
+    from .core import Record as Record
+    from .core import Reference as Reference
+    from .core import Run as Run
+    from .core import Split as Split
+    from .core import Task as Task
+    from .core import Unlearned as Unlearned
+    from .core import UnlearningData as UnlearningData
+    from .core import unlearn as unlearn
+    from .data import Bundle as Bundle
+    from .data import ImageSet as ImageSet
+    from .data import load_source as load_source
+    from .data import select_forget as select_forget
+    from .evaluation import evaluate as evaluate
+    from .methods import METHODS as METHODS
+    from .methods import FineTune as FineTune
+    from .methods import GradientAscent as GradientAscent
+    from .methods import Retrain as Retrain
+    from .methods import Scissorhands as Scissorhands
+    from .models import build_net as build_net
+    from .models import load_weights as load_weights
+    from .models import save_weights as save_weights
+    from .report import report as report
+    from .tasks import Classification as Classification
+    from .training import RECIPES as RECIPES
+    from .training import Recipe as Recipe
+    from .training import make_recipe as make_recipe
+    from .training import train as train
+    from .workflow import check_run as check_run
+    from .workflow import demo as demo
+    from .workflow import demo_config as demo_config
+    from .workflow import evaluate_weights as evaluate_weights
+    from .workflow import run_seeds as run_seeds
+    from .workflow import run_unlearn as run_unlearn
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "config": "Config load_config",
+    "core": (
+        "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "
+        "Record Reference Run Split Task Unlearned UnlearningData unlearn"
+    ),
+    "data": "Bundle ImageSet load_source select_forget",
+    "evaluation": "evaluate",
+    "methods": "METHODS FineTune GradientAscent Retrain Scissorhands",
+    "models": "build_net load_weights save_weights",
+    "tasks": "Classification",
+    "training": "RECIPES Recipe make_recipe train",
+    "workflow": "check_run demo demo_config evaluate_weights run_seeds run_unlearn",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "report":
+        return _import_module(".report", __name__)  # a package that can be called
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'expunge' has no attribute {name!r}")
+    value = getattr(_import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF, "report"})

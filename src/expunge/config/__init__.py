@@ -1,1 +1,7 @@
-"""."""
+"""What a run is asked to do: TOML in, checked objects out, all problems at once."""
+
+from .load import load_config as load_config
+from .load import parse_config as parse_config
+from .schema import Config as Config
+from .schema import DataConfig as DataConfig
+from .schema import json_schema as json_schema

@@ -1,1 +1,11 @@
-"""."""
+"""From a config to a finished run on disk."""
+
+from .check import check_run as check_run
+from .demo import demo as demo
+from .demo import demo_config as demo_config
+from .prepare import Prepared as Prepared
+from .prepare import load as load
+from .prepare import prepare as prepare
+from .score import evaluate_weights as evaluate_weights
+from .seeds import run_seeds as run_seeds
+from .unlearn import run_unlearn as run_unlearn

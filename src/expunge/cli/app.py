@@ -1,0 +1,64 @@
+"""Puts the commands together, and turns whatever happens into an exit code."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import expunge
+
+from . import check, cite, demo, evaluate, methods, report, unlearn
+from .errors import COMMAND, DEBUG, guarded
+
+SILENT = {"--resume", "--json", "--debug"}
+COMMANDS = (demo, unlearn, evaluate, report, check, methods, cite)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _module in COMMANDS:
+    _name = _module.__name__.rpartition(".")[2]
+    app.command(_name, no_args_is_help=_module.NEEDS_ARGUMENTS)(guarded(_module.command))
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Remove the influence of chosen data from a trained model, and show how far it worked.
+
+    Example: expunge demo
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Words after ``expunge``; those of the process if None.
+
+    Returns:
+        0: done. 1: the result was refused, or something unforeseen. 2: bad input.
+        130: interrupted. ``--debug``, anywhere, lets exceptions through.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(f"expunge {expunge.__version__}")
+        return 0
+    # What only concerns how a run is carried out or shown is no part of what was asked.
+    asked = shlex.join(["expunge", *(word for word in words if word not in SILENT)])
+    tokens = COMMAND.set(asked), DEBUG.set("--debug" in words)
+    try:
+        app(args=[word for word in words if word != "--debug"], prog_name="expunge")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        COMMAND.reset(tokens[0])
+        DEBUG.reset(tokens[1])
+    return 0

@@ -1,0 +1,43 @@
+"""``expunge check``."""
+
+from typing import Any
+
+import expunge
+
+from . import show
+from .options import ConfigPath, Json, Out, Overrides, output_folder
+
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    config: ConfigPath, out: Out = None, overrides: Overrides = None, json: Json = False
+) -> None:
+    """Load everything that CONFIG names and say what a run would do, without doing it.
+
+    Exit code 2 if the run could not be carried out.
+
+    Example: expunge check configs/cifar10-random10.toml
+    """
+    request = expunge.load_config(config, overrides or [])
+    found = expunge.check_run(request, output_folder(out, config))
+    if json:
+        show.as_json(found)
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    data, model, output = found["data"], found["model"], found["output"]
+    sizes = ", ".join(f"{name} {size}" for name, size in data["sizes"].items())
+    shape = "x".join(str(side) for side in data["image_shape"])
+    weights = model["weights"] or f"trained here by {model['trained_here_by']}"
+    retrain, recipe = found["reference"]["retrain"], found["reference"]["recipe"]
+    print(f"Data:       {data['name']}: {sizes}")
+    print(f"            {data['classes']} classes, {shape}, {data['image_megabytes']} MB")
+    print(f"Forget:     {found['request']['forget']}: {found['request']['size']} samples")
+    print(f"Model:      {model['name']}, {model['parameters']:,} parameters, {weights}")
+    print(f"Method:     {found['method']['name']}")
+    print(f"References: {retrain}{f' retrained by {recipe}' if retrain else ''}")
+    print(f"Device:     {found['device']}")
+    print(f"Output:     {output['folder']}, at most {output['megabytes_at_most']} MB")

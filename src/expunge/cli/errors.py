@@ -1,0 +1,55 @@
+"""From exceptions to a sentence on stderr and an exit code."""
+
+import functools
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import typer
+
+import expunge
+
+DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
+COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
+INTERRUPTED = 130
+
+
+def guarded(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that ends with an exit code instead of a traceback."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except KeyboardInterrupt:
+            _say("interrupted; the same command with --resume goes on from the last checkpoint")
+            raise typer.Exit(INTERRUPTED) from None
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except expunge.ExpungeError as error:
+            if DEBUG.get():
+                raise
+            _say(f"error: {_text(error)}")
+            raise typer.Exit(error.exit_code) from None
+        except Exception as error:
+            if DEBUG.get():
+                raise
+            _say(
+                f"error: unexpected {type(error).__name__}: {error}\n"
+                "This looks like a defect of expunge; --debug shows where it happened."
+            )
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def _text(error: Exception) -> str:
+    problems = getattr(error, "problems", None)
+    if problems is None or len(problems) == 1:
+        return str(error)
+    return "\n".join([f"{len(problems)} problems in the config:", *(f"  {p}" for p in problems)])
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,0 +1,76 @@
+"""Shows rows that a run logs: bars on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+QUIET_SECONDS = 30.0
+HIDDEN = {"doing", "stage", "step", "total"}
+
+
+class Bars:
+    """One bar per stage of the run."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._bars: dict[str, TaskID] = {}
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        name, total = title(row), row.get("total")
+        if name not in self._bars:
+            self._bars[name] = self._progress.add_task(name, total=total, numbers="")
+        done = None if total is None else row["step"] + 1
+        self._progress.update(self._bars[name], completed=done, total=total, numbers=numbers(row))
+
+
+class Lines:
+    """A line when something begins, and every half minute."""
+
+    def __init__(self, console: Console, every: float = QUIET_SECONDS) -> None:
+        self._console, self._every = console, every
+        self._name, self._latest = "", 0.0
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        name, now = title(row), time.monotonic()
+        if name == self._name and now - self._latest < self._every:
+            return
+        self._name, self._latest = name, now
+        where = f": step {row['step'] + 1} of {row['total']}" if "total" in row else ""
+        text = f"{name}{where} {numbers(row)}".rstrip()
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def title(row: dict[str, Any]) -> str:
+    """What the run is at, e.g. ``"scissorhands: repair"``."""
+    doing, stage = str(row.get("doing", "")), str(row.get("stage", ""))
+    return (
+        f"{doing}: {stage}" if doing and stage and not doing.startswith(stage) else doing or stage
+    )
+
+
+def numbers(row: dict[str, Any]) -> str:
+    """The loss-like numbers of a row in short."""
+    shown = {key: value for key, value in row.items() if key not in HIDDEN}
+    pairs = [(key, value) for key, value in shown.items() if isinstance(value, float)]
+    return ", ".join(f"{key.replace('_', ' ')} {value:.3g}" for key, value in pairs[:3])
+
+
+@contextmanager
+def progress(console: Console | None = None) -> Iterator[Bars | Lines]:
+    """A listener for ``on_log`` that writes to stderr."""
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[numbers]}"),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield Bars(bars)

@@ -1,0 +1,67 @@
+"""What people read on stdout after a command."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from expunge.core import Record
+
+COLUMNS = {
+    "forget_accuracy": "forgotten",
+    "retain_accuracy": "kept",
+    "test_accuracy": "test",
+    "mia": "MIA",
+}
+
+
+def as_json(value: Any) -> None:
+    """One JSON document on stdout, and nothing else."""
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def table(rows: list[list[str]], head: list[str], *, numbers: bool = True) -> None:
+    """A plain table; columns after the first are aligned as ``numbers`` unless they are text."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(head):
+        grid.add_column(name, justify="right" if place and numbers else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    Console(markup=False, highlight=False).print(grid)
+
+
+def scores(found: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Accuracies and the attack of several models, in percent."""
+    rows = [
+        [name.replace("_", " "), *(_percent(values.get(key)) for key in COLUMNS)]
+        for name, values in found.items()
+    ]
+    table(rows, ["accuracy in %", *COLUMNS.values()])
+
+
+def summary(record: "Record", folder: Path) -> None:
+    """Verdict, scores, distance to retraining, cost, and where the report is."""
+    print(f"Verdict: {record.verdict.status}. {' '.join(record.verdict.reasons)}\n")
+    scores({name: one.model_dump() for name, one in record.scores.items()})
+    print()
+    if record.avg_gap is not None:
+        floor = (
+            "" if record.floor is None else f"; two retrained models differ by {record.floor:.2f}"
+        )
+        print(
+            f"Average gap to retraining: {record.avg_gap:.2f} points, "
+            f"{_percent(record.original_gap)} before{floor}."
+        )
+    share = "" if record.cost.rte is None else f", {100 * record.cost.rte:.1f} % of retraining"
+    print(f"Unlearning took {record.cost.seconds:.1f} s{share}.")
+    for warning in record.warnings:
+        print(f"Warning: {warning}")
+    print(f"Report: {folder / 'report.html'}\nModel:  {folder / 'model.safetensors'}")
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -1,0 +1,89 @@
+"""``expunge unlearn``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import expunge
+
+from . import show
+from .errors import COMMAND
+from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, Resume, output_folder
+from .progress import progress
+
+if TYPE_CHECKING:
+    from expunge.core import Record
+
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    config: ConfigPath,
+    out: Out = None,
+    overrides: Overrides = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="N,N,…", help="Repeat with these seeds, around one original: 0,1,2"),
+    ] = None,
+    resume: Resume = False,
+    checkpoint_seconds: CheckpointSeconds = 20.0,
+    json: Json = False,
+) -> None:
+    """Remove the influence of the forget set of CONFIG, and evaluate what is left of it.
+
+    Leaves record.json, report.html and model.safetensors. Exit code 1: the result was refused.
+
+    Example: expunge unlearn configs/cifar10-random10.toml --set method.epochs=1
+    """
+    folder = output_folder(out, config)
+    request = expunge.load_config(config, overrides or [])
+    numbers = None if seeds is None else parse_seeds(seeds)
+    with progress() as listen:
+        how: dict[str, Any] = {
+            "resume": resume,
+            "on_log": listen,
+            "command": COMMAND.get(),
+            "checkpoint_seconds": checkpoint_seconds,
+        }
+        if numbers is None:
+            one = expunge.run_unlearn(request, folder, **how)
+        else:
+            several = expunge.run_seeds(request, numbers, folder, **how)
+    if numbers is None:
+        _show_one(one, folder, json)
+    elif json:
+        show.as_json(several)
+    else:
+        _show_several(several, folder)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``"0,1,2"`` as numbers.
+
+    Raises:
+        InputError: If it is anything else.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise expunge.InputError(
+            f"expected --seeds to be numbers with commas between them, got {text!r}; e.g. 0,1,2"
+        ) from error
+
+
+def _show_one(record: "Record", folder: Path, json: bool) -> None:
+    if json:
+        print(record.to_json(), end="")
+    else:
+        show.summary(record, folder)
+
+
+def _show_several(summary: dict[str, Any], folder: Path) -> None:
+    print(f"Means of {summary['n']} seeds:\n")
+    show.scores(summary["mean"]["scores"])
+    if "avg_gap" in summary["mean"]:
+        sd = summary["sd"]["avg_gap"]
+        spread = "" if sd is None else f" ± {sd:.2f}"
+        print(f"\nAverage gap to retraining: {summary['mean']['avg_gap']:.2f}{spread} points.")
+    print(f"Summary: {folder / 'summary.json'}")

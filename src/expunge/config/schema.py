@@ -1,0 +1,182 @@
+"""The sections of a config. Key names are those of the TOML file."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ..core.method import Method
+from ..methods import METHODS
+from ..training import RECIPES, Recipe
+from .tables import build_method, build_recipe, method_schema, recipe_schema
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Channels = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
+Key = str | int
+
+
+class Section(BaseModel):
+    """Strict types (a whole number may stand for a float), and no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RandomForget(Section):
+    """A share or a number of training samples, drawn with a seed."""
+
+    kind: Literal["random"]
+    fraction: float | None = Field(None, gt=0)
+    count: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+
+    @field_validator("fraction")
+    @classmethod
+    def _leaves_some(cls, fraction: float | None) -> float | None:
+        if fraction is not None and fraction >= 1:
+            raise ValueError(
+                f"expected a share below 1, got {fraction:g}: that is the whole training set, "
+                "so nothing would be left to retain; delete the model instead, or forget fewer"
+            )
+        return fraction
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "RandomForget":
+        if (self.fraction is None) == (self.count is None):
+            raise ValueError("expected either fraction (e.g. 0.1) or count (e.g. 500), one of them")
+        return self
+
+
+class ClassForget(Section):
+    """All training samples of some classes, by name or number."""
+
+    kind: Literal["classes"]
+    classes: list[Key] = Field(min_length=1)
+
+
+class GroupForget(Section):
+    """All training samples whose ``column`` holds one of ``values``."""
+
+    kind: Literal["groups"]
+    column: str
+    values: list[Key] = Field(min_length=1)
+
+
+class IdForget(Section):
+    """Training samples by id, listed here or in a csv, parquet or text file."""
+
+    kind: Literal["ids"]
+    ids: list[Key] | None = Field(None, min_length=1)
+    file: str | None = None
+    column: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "IdForget":
+        if (self.ids is None) == (self.file is None):
+            raise ValueError("expected either ids (a list) or file (a path), one of them")
+        return self
+
+
+Forget = Annotated[RandomForget | ClassForget | GroupForget | IdForget, Field(discriminator="kind")]
+
+
+class DataConfig(Section):
+    """Where images and labels come from, how they are split, and what to forget."""
+
+    source: str = Field(min_length=1)
+    forget: Forget
+    path: str | None = None
+    image_size: int | None = Field(None, ge=1)
+    validation: Share = 0.1
+    validation_from_test: Share = 0.0
+    test: Share | None = None
+    limit: int | None = Field(None, ge=1)
+    mean: Channels | None = None
+    std: Channels | None = None
+    augment: bool | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_validation(self) -> "DataConfig":
+        if "validation" in self.model_fields_set and self.validation and self.validation_from_test:
+            raise ValueError(
+                "validation samples come either from the training set (validation) or from the "
+                "test set (validation_from_test); set one of the two to 0"
+            )
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("expected mean and std together, or neither")
+        return self
+
+    @property
+    def train_share_held_out(self) -> float:
+        """Share of the training set that becomes the validation set."""
+        return 0.0 if self.validation_from_test else self.validation
+
+
+class ModelConfig(Section):
+    """Which net, and its trained weights if there are any."""
+
+    name: str = Field(min_length=1)
+    weights: str | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class ReferenceConfig(Section):
+    """How many independent retrains to compare with; the second gives the floor."""
+
+    retrain: int = Field(0, ge=0, le=2)
+
+
+class EvaluationConfig(Section):
+    """What is measured and shown besides the scores."""
+
+    relearn: bool = True
+    pictures: bool = True
+
+
+class Config(Section):
+    """One run. ``training`` and ``method`` are tables checked by what they name."""
+
+    data: DataConfig
+    model: ModelConfig
+    training: dict[str, Any] | None = None
+    method: dict[str, Any] = Field(default_factory=lambda: {"name": "scissorhands"})
+    reference: ReferenceConfig = ReferenceConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    seed: int = Field(0, ge=0)
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    device: str = Field("auto", min_length=1)
+
+    def build_method(self) -> Method:
+        """The method with its hyper-parameters."""
+        return build_method(self.method, METHODS)
+
+    def build_recipe(self) -> Recipe | None:
+        """How originals and references are trained; None if the weights come without one."""
+        if self.training is None and self.model.weights is not None:
+            return None
+        return build_recipe(self.training or {}, RECIPES)
+
+    def recipe_name(self) -> str | None:
+        """The recipe in words, e.g. ``"speedrun, epochs = 4"``."""
+        if self.build_recipe() is None:
+            return None
+        table = dict(self.training or {})
+        name = table.pop("recipe", "speedrun")
+        return ", ".join([name, *(f"{key} = {value}" for key, value in table.items())])
+
+    def with_seed(self, seed: int) -> "Config":
+        """This run repeated with another seed, for a random forget set too."""
+        data = self.data
+        if isinstance(data.forget, RandomForget):
+            data = data.model_copy(update={"forget": data.forget.model_copy(update={"seed": seed})})
+        return self.model_copy(update={"data": data, "seed": seed})
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a config, with one branch per method; editors complete from it."""
+    schema = Config.model_json_schema()
+    properties = schema["properties"]
+    properties["method"] = method_schema(METHODS)
+    properties["training"] = recipe_schema(RECIPES)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "expunge config"
+    return schema

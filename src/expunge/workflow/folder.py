@@ -1,0 +1,122 @@
+"""The folder of a run: checked before any work, and left clean after a failure."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ..core.errors import ExpungeError, GuardError, InputError
+
+CHECKPOINTS = "checkpoints"
+SALT = "salt"
+MEGABYTE = 1 << 20
+RESULTS = ("record.json", "report.html", "model.safetensors", "summary.json")
+
+
+class OutputFolder:
+    """A context: makes the folder on entry, and takes back what a failed run left.
+
+    A run that was refused or could not be carried out leaves no checkpoint, no salt and
+    no empty folder behind; trained weights stay, since a corrected run reuses them. A run
+    that was interrupted keeps its checkpoints for ``resume``.
+
+    Args:
+        path: Where results go.
+        needed: Bytes that the run writes at most.
+
+    Raises:
+        InputError: If the folder cannot be written, or the disk has too little space.
+    """
+
+    def __init__(self, path: str | Path, needed: int) -> None:
+        self.path = Path(path)
+        self._made: list[Path] = []
+        self._own_salt = False
+        _check_writable(self.path)
+        _check_space(self.path, needed)
+
+    def __enter__(self) -> Self:
+        missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(_unwritable(self.path, error)) from error
+        self._made = missing
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
+            return
+        if isinstance(error, GuardError) or (isinstance(error, ExpungeError) and self._made):
+            shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
+        self._remove_lonely_salt()
+        for folder in self._made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def checkpoints(self, name: str) -> Path:
+        """Where the stage called ``name`` keeps its state."""
+        return self.path / CHECKPOINTS / name
+
+    def salt(self) -> str:
+        """The folder's secret, made once: without it a digest of ids could be guessed."""
+        path = self.path / SALT
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        except OSError as error:
+            raise InputError(_unwritable(self.path, error)) from error
+        self._own_salt = True
+        salt = secrets.token_hex(32)
+        with os.fdopen(handle, "w") as file:
+            file.write(salt + "\n")
+        return salt
+
+    def _remove_lonely_salt(self) -> None:
+        if self._own_salt and [p.name for p in self.path.iterdir()] == [SALT]:
+            (self.path / SALT).unlink()
+
+
+def _nearest(path: Path) -> Path:
+    """The folder itself, or the first of its parents that is there."""
+    absolute = path.absolute()
+    return next(p for p in (absolute, *absolute.parents) if os.path.lexists(p))
+
+
+def _check_writable(path: Path) -> None:
+    place = _nearest(path)
+    if not place.is_dir():
+        raise InputError(
+            f"cannot write to {path}: {place} is not a folder; choose another output folder"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"\0")
+    except OSError as error:
+        raise InputError(_unwritable(path, error)) from error
+    for name in RESULTS:
+        if (path / name).is_dir():
+            raise InputError(f"cannot write {path / name}: it is a folder; remove it")
+
+
+def _check_space(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(_nearest(path)).free
+    if free < needed:
+        raise InputError(
+            f"the run writes up to {needed / MEGABYTE:.0f} MB to {path}, but only "
+            f"{free / MEGABYTE:.0f} MB are free there; make space or choose another output folder"
+        )
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"cannot write to {path}: {error.strerror}; choose an output folder that is writable"
