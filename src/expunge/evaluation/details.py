@@ -130,7 +130,9 @@ def thinned(
         for i in range(total)
         if i in (0, total - 1) or stages[i] != stages[i - 1] or stages[i] != stages[i + 1]
     }
-    if len(ends) < limit:
+    if total <= limit:
+        chosen = list(range(total))
+    elif len(ends) < limit:
         chosen = sorted(ends | set(spaced(total, limit - len(ends))))
     else:
         chosen = spaced(total, limit)

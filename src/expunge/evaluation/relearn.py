@@ -182,10 +182,10 @@ def _accuracy(model: nn.Module, task: Task, dataset: Any, device: torch.device) 
     accuracy = probe(model, task, dataset, MEASURED_SAMPLES, device).accuracy
     if accuracy is None:
         raise InputError(
-            "expected a task with accuracies, because relearning is measured by them; "
-            f"{type(task).__name__}.correct gives None. Leave the relearn curve out"
+            "expected a task with accuracies, because relearning is measured by them, but its "
+            "correct() gives None; leave the relearn curve out"
         )
-    return accuracy
+    return round(accuracy, 4)  # float32 noise ends there
 
 
 def join(one: Any, other: Any) -> Any:
