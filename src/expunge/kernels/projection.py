@@ -136,8 +136,8 @@ def project_many(
     gram, products, norm = _dot_products(objective, constraints, reduce)
     v = _nonnegative_dual(gram, products)
     lengths = np.sqrt(gram.diagonal() * norm)
-    cosines = np.divide(products, lengths, out=np.zeros(size), where=lengths > 0)
-    cosine = float(np.clip(cosines.max(), -1, 1))
+    cosines = products[lengths > 0] / lengths[lengths > 0]
+    cosine = float(np.clip(cosines.max(), -1, 1)) if len(cosines) else 0.0
     binding = [(w, c) for w, c in zip(v.tolist(), constraints, strict=True) if w > 0]
     if not binding:
         return Projected(list(objective), torch.from_numpy(v), cosine, False)
