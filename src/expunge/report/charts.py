@@ -38,6 +38,8 @@ SHAPES = {
     "retrained_again": "triangle-up",
 }
 # For curves that have no fixed meaning of their own (constraint 1, 2, …).
+NUMBER = ".4~g"
+PLUS = "datum.value > 0 ? '+' + datum.label : datum.label"
 SERIES = ("var(--accent)", "var(--retrained)", "var(--forget)", "var(--retain)")
 
 
@@ -58,6 +60,7 @@ class Panel:
     title: str
     text: str
     spec: Markup
+    legend: list[Key] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels that are read together, their legend, and their numbers as a table."""
+    """Panels that are read together, their common legend, and their numbers as a table."""
 
     name: str
     title: str
@@ -89,11 +92,20 @@ def embed(value: Any) -> Markup:
     return Markup(text)  # noqa: S704  every character that HTML would read is escaped
 
 
-def panel(title: str, text: str, chart: alt.Chart | alt.LayerChart, height: int) -> Panel:
-    """Finish a chart: as wide as its place, ``height`` pixels high."""
+def panel(
+    title: str,
+    text: str,
+    chart: alt.Chart | alt.LayerChart,
+    height: int,
+    keys: Sequence[Key] = (),
+) -> Panel:
+    """Finish a chart: as wide as its place, ``height`` pixels high.
+
+    ``keys`` is a legend of its own, where the figure's does not fit.
+    """
     spec = chart.properties(width="container", height=height).to_dict()
     del spec["$schema"], spec["config"]  # the page holds one runtime and one theme
-    return Panel(title, text, embed(spec))
+    return Panel(title, text, embed(spec), list(keys))
 
 
 def values(rows: Sequence[dict[str, Any]]) -> alt.Data:

@@ -6,7 +6,7 @@ import altair as alt
 
 from expunge.core.record import ClassChange
 
-from .charts import Figure, Table, layers, legend, panel, values
+from .charts import NUMBER, PLUS, Figure, Table, layers, legend, panel, values
 from .formats import clip, fixed, known, plural, signed
 from .words import NOTHING
 
@@ -29,7 +29,7 @@ def class_figure(changes: Sequence[ClassChange]) -> Figure | None:
     keys = ["unlearned", "retrained"] if targets else ["unlearned"]
     return Figure(
         name="classes",
-        title="Change of test accuracy, class by class",
+        title="Change of test accuracy in each class",
         caption=(
             f"The {MOST_CLASSES} of {len(movable)} classes that changed most; the table has more. "
             if few
@@ -63,18 +63,26 @@ def _class_chart(chosen: list[ClassChange], keys: list[str]) -> alt.LayerChart:
         "x:Q",
         title="points of accuracy",
         scale=alt.Scale(domain=[-reach, reach]),
-        axis=alt.Axis(tickCount=5, format="+~g"),
+        axis=alt.Axis(tickCount=5, format=NUMBER, labelExpr=PLUS),
     )
     y = alt.Y("class:N", sort=order, title=None, axis=alt.Axis(tickSize=0, labelLimit=110))
     tip = alt.Tooltip("text:N")
     bars = (
         alt.Chart(values([row for row in rows if row["key"] == "unlearned"]))
-        .mark_bar(color="var(--unlearned)", height=10, opacity=0.85)
+        .mark_bar(color="var(--unlearned)", height=10, opacity=0.6)
         .encode(x=x, y=y, tooltip=tip)
     )
     dots = (
         alt.Chart(values([row for row in rows if row["key"] != "unlearned"]))
-        .mark_point(filled=True, size=75, shape="diamond", color="var(--retrained)", opacity=1)
+        .mark_point(
+            filled=True,
+            size=95,
+            shape="diamond",
+            color="var(--retrained)",
+            opacity=1,
+            stroke="var(--card)",
+            strokeWidth=1.5,
+        )
         .encode(x=x, y=y, tooltip=tip)
     )
     zero = alt.Chart(values([{"x": 0}])).mark_rule(color="var(--ink)").encode(x="x:Q")

@@ -1,6 +1,7 @@
 """Curves out of logged rows: found, split by constraint, and thinned to what a page can show."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from .formats import known
@@ -27,6 +28,17 @@ def thin(points: Sequence[Point], longest: int = LONGEST) -> list[Point]:
         high = max(range(len(part)), key=lambda i: part[i][1])
         kept.extend(part[i] for i in sorted({low, high}))
     return [*kept, points[-1]]
+
+
+def smooth(points: Sequence[Point]) -> list[Point]:
+    """Running mean over a fortieth of the curve, shorter at its ends."""
+    reach = max(1, len(points) // 80)
+    sums = [0.0, *accumulate(y for _, y in points)]
+    means = []
+    for i, (x, _) in enumerate(points):
+        low, high = max(0, i - reach), min(len(points), i + reach + 1)
+        means.append((x, (sums[high] - sums[low]) / (high - low)))
+    return means
 
 
 def stages(history: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -62,14 +62,14 @@ def share(part: float, whole: float) -> str:
 def seconds(value: float) -> str:
     """``0.34 s``, ``57 s``, ``8 min 21 s``, ``2 h 05 min``."""
     if value < 10:
-        return f"{value:.2f} s"
+        return f"{value:.2f}\u00a0s"
     whole = round(value)
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}\u00a0s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
+        return f"{whole // 60}\u00a0min {whole % 60:02d}\u00a0s"
     minutes = round(value / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // 60}\u00a0h {minutes % 60:02d}\u00a0min"
 
 
 def size(value: float) -> str:

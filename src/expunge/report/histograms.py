@@ -6,7 +6,7 @@ import altair as alt
 
 from expunge.core.record import Distributions
 
-from .charts import Figure, Panel, Table, colour, dash, layers, legend, panel, values
+from .charts import NUMBER, Figure, Panel, Table, colour, dash, layers, legend, panel, values
 from .formats import clip, fixed, percent, plain
 from .words import MODELS, NOTHING, SETS, SHORT_SETS, model_name
 
@@ -75,13 +75,18 @@ def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
             boxes.append({"key": key, "x": low, "x2": high, "y": round(share, 3), "text": text})
             lines.append({"key": key, "x": low, "y": round(share, 3)})
         lines.append({"key": key, "x": mine[-1][1], "y": round(mine[-1][2], 3)})
-    x = alt.X("x:Q", title=quantity, scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=5))
+    x = alt.X(
+        "x:Q",
+        title=quantity,
+        scale=alt.Scale(nice=False),
+        axis=alt.Axis(tickCount=5, format=NUMBER),
+    )
     ticks = [tick for tick in (0, 1, 5, 10, 25, 50, 75, 100) if tick <= top]
     y = alt.Y(
         "y:Q",
         title="% of records",
         scale=alt.Scale(type="sqrt", domain=[0, top]),
-        axis=alt.Axis(values=ticks, format="~g"),
+        axis=alt.Axis(values=ticks, format=NUMBER),
     )
     filled = [box for box in boxes if box["key"] == "unlearned"]
     bars = (
@@ -91,7 +96,7 @@ def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
     )
     steps = (
         alt.Chart(values(lines))
-        .mark_line(interpolate="step-after", strokeWidth=1.75)
+        .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(x=x, y=y, color=colour(keys), strokeDash=dash(keys))
     )
     last = [

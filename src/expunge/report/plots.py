@@ -1,16 +1,18 @@
 """Figures of the scores: distances to retrained, and learning the records again."""
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import altair as alt
 
 from expunge.core.record import Relearn, Scores
 
-from .charts import Figure, Table, colour, dash, layers, legend, panel, shape, values
+from .charts import NUMBER, PLUS, Figure, Table, colour, dash, layers, legend, panel, shape, values
 from .formats import clip, fixed, known, percent, plain, signed
 from .words import MODELS, NOTHING, SCORES, SHORT_SETS, ScoreWords, model_name
 
-_STEP = 34
+_STEP = 46
 
 
 def score_figure(scores: dict[str, Scores]) -> Figure | None:
@@ -73,13 +75,20 @@ def _score_chart(
         "value:Q",
         title=title,
         scale=alt.Scale(domain=[-reach, reach] if centred else [0, 100]),
-        axis=alt.Axis(tickCount=5, format="+~g" if centred else "~g"),
+        axis=alt.Axis(tickCount=5, format=NUMBER, labelExpr=PLUS if centred else "datum.label"),
     )
-    y = alt.Y("score:N", sort=order, title=None, axis=alt.Axis(grid=True, tickSize=0))
+    y = alt.Y("score:N", sort=order, title=None, axis=alt.Axis(grid=False, tickSize=0))
     marks = (
         alt.Chart(values(rows))
-        .mark_point(filled=True, size=110, opacity=1)
-        .encode(x=x, y=y, color=colour(keys), shape=shape(keys), tooltip=alt.Tooltip("text:N"))
+        .mark_point(filled=True, size=110, opacity=1, stroke="var(--card)", strokeWidth=1)
+        .encode(
+            x=x,
+            y=y,
+            yOffset=alt.YOffset("key:N", sort=keys),
+            color=colour(keys),
+            shape=shape(keys),
+            tooltip=alt.Tooltip("text:N"),
+        )
     )
     if not centred:
         return layers(marks)
@@ -112,10 +121,10 @@ def relearn_figure(relearn: Relearn) -> Figure:
     ]
     chart = (
         alt.Chart(values(rows))
-        .mark_line(point=alt.OverlayMarkDef(size=55, filled=True), strokeWidth=2)
+        .mark_line(point=alt.OverlayMarkDef(size=70, filled=True), strokeWidth=2)
         .encode(
-            x=alt.X("x:Q", title="steps of fine-tuning", axis=alt.Axis(tickCount=6, format="~g")),
-            y=alt.Y("y:Q", title="accuracy, %", scale=alt.Scale(domain=[0, 100])),
+            x=alt.X("x:Q", title="steps of fine-tuning", axis=alt.Axis(tickCount=6, format=NUMBER)),
+            y=alt.Y("y:Q", title="accuracy, %", scale=alt.Scale(domain=_decades(rows))),
             color=colour(order),
             strokeDash=dash(order),
             tooltip=alt.Tooltip("text:N"),
@@ -128,13 +137,20 @@ def relearn_figure(relearn: Relearn) -> Figure:
     where = SHORT_SETS.get(relearn.measured_on, clip(relearn.measured_on, 60))
     return Figure(
         name="relearn",
-        title=f"Accuracy on {where} records while learning them again",
+        title=f"Accuracy on {where} records, step by step",
         caption="A model that truly forgot learns the records back as slowly as the retrained one. "
         "A faster rise means that something was left behind.",
         panels=[panel("", _relearn_text(relearn, order), chart, 240)],
         table=Table(["Steps", *(f"{model_name(key)}, %" for key in order)], table),
         legend=legend({key: model_name(key) for key in order}, "line"),
     )
+
+
+def _decades(rows: list[dict[str, Any]]) -> list[float]:
+    """The tens around the values: 0-100 would hide differences of a few points."""
+    heights = [row["y"] for row in rows] or [0.0]
+    low = 10 * math.floor(min(heights) / 10)
+    return [low, max(low + 10, 10 * math.ceil(max(heights) / 10))]
 
 
 def _relearn_text(relearn: Relearn, order: list[str]) -> str:

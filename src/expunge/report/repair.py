@@ -5,8 +5,9 @@ from typing import Any
 
 import altair as alt
 
-from .charts import Figure, Panel, Table, colour, dash, layers, legend, panel, values
+from .charts import NUMBER, Figure, Key, Panel, Table, colour, dash, layers, legend, panel, values
 from .curves import (
+    LONGEST,
     MOST_CONSTRAINTS,
     Point,
     active_share,
@@ -14,6 +15,7 @@ from .curves import (
     constraints,
     curve,
     curves,
+    smooth,
     stages,
     thin,
 )
@@ -27,6 +29,7 @@ LOSSES = {
     "held_out": "held-out records",
     "retain": "kept records",
 }
+SMOOTH_FROM = 80
 _HEIGHT = 170
 _LOG_FROM = 50.0  # a forget loss without a bound can run to hundreds and flatten all else
 
@@ -45,15 +48,13 @@ def repair_figures(history: Rows) -> list[Figure]:
 
 
 def _figure(name: str, stage: str, rows: Rows, panels: list[Panel]) -> Figure:
-    losses = {key: label for key, label in LOSSES.items() if curve(rows, f"{key}_loss")}
-    labels = {key: f"Loss on {label}" for key, label in losses.items()}
+    long = len(rows) >= SMOOTH_FROM
     return Figure(
         name=name,
         title=f"Stage \u201c{clip(stage, 60)}\u201d: {plural(len(rows), 'logged step')}",
-        caption="",
+        caption="Faint lines: single steps. Strong lines: their running mean." if long else "",
         panels=panels,
         table=_table(rows),
-        legend=legend(labels, "line"),
     )
 
 
@@ -64,10 +65,10 @@ def _losses(rows: Rows) -> Panel | None:
     flat = [y for points in found.values() for _, y in points]
     logarithmic = min(flat) > 0 and max(flat) > _LOG_FROM * min(flat)
     scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=True)
-    chart = _lines({key: thin(points) for key, points in found.items()}, "loss", scale)
     text = " ".join(_tell(f"Loss on {LOSSES[key]}", points) for key, points in found.items())
     title = "Losses on a logarithmic scale" if logarithmic else "Losses"
-    return panel(title, text, chart, _HEIGHT)
+    keys = legend({key: LOSSES[key] for key in found}, "line")
+    return panel(title, text, _lines(found, "loss", scale), _HEIGHT, keys)
 
 
 def _dual(rows: Rows) -> Panel | None:
@@ -75,23 +76,22 @@ def _dual(rows: Rows) -> Panel | None:
     if not found:
         return None
     total = constraints(rows, "v")
-    title = "v*: how strongly the step was bent away from forget gradients"
+    title = "v*: strength of the correction"
     if total > len(found):
         title += f" (the first {MOST_CONSTRAINTS} of {total} constraints)"
     text = " ".join(_tell(f"v* {name}".strip(), points) for name, points in found.items())
-    thinned = {name: thin(points) for name, points in found.items()}
-    return panel(title, text, _lines(thinned, "v*", alt.Scale(zero=True)), _HEIGHT)
+    return panel(title, text, _lines(found, "v*", alt.Scale(zero=True)), _HEIGHT, _names(found))
 
 
 def _cosine(rows: Rows) -> Panel | None:
     found = curves(rows, "cosine")
     if not found:
         return None
-    lines = _lines({n: thin(p) for n, p in found.items()}, "cosine", alt.Scale(domain=[-1, 1]))
+    lines = _lines(found, "cosine", alt.Scale(domain=[-1, 1]))
     zero = alt.Chart(values([{"y": 0}])).mark_rule(color="var(--muted)").encode(y="y:Q")
     text = " ".join(_tell(f"Cosine {name}".strip(), points) for name, points in found.items())
-    title = "Cosine between the forget gradient and the step (g_f, g_o)"
-    return panel(title, text, layers(zero, lines), _HEIGHT)
+    title = "Cosine of g_f and g_o"
+    return panel(title, text, layers(zero, lines), _HEIGHT, _names(found))
 
 
 def _active(rows: Rows) -> Panel | None:
@@ -103,36 +103,55 @@ def _active(rows: Rows) -> Panel | None:
         f"Constraint active in {count(active)} of {plural(known_steps, 'logged step')} "
         f"({share(active, known_steps)})"
     )
-    width = (shares[-1][0] - shares[0][0]) / max(1, len(shares) - 1) or 1.0
-    data = [{"x": x, "x2": x + width, "y": y} for x, y in shares]
+    end = curve(rows, "active")[-1:] or [shares[-1]]
+    data = [{"x": x, "y": y} for x, y in [*shares, (end[0][0], shares[-1][1])]]
     chart = (
         alt.Chart(values(data))
-        .mark_rect(color="var(--accent)")
+        .mark_area(color="var(--accent)", opacity=0.6, interpolate="step-after")
         .encode(
-            x=alt.X("x:Q", title="step", axis=alt.Axis(tickCount=5, format="~s")),
-            x2="x2:Q",
+            x=_steps(),
             y=alt.Y("y:Q", title="% of steps", scale=alt.Scale(domain=[0, 100])),
-            y2=alt.datum(0),
         )
     )
     return panel(text, f"{text}.", chart, _HEIGHT)
 
 
-def _lines(found: dict[str, list[Point]], title: str, scale: alt.Scale) -> alt.Chart:
+def _names(found: dict[str, list[Point]]) -> list[Key]:
+    return legend({name: name.capitalize() for name in found}, "line") if len(found) > 1 else []
+
+
+def _steps() -> alt.X:
+    return alt.X("x:Q", title="step", axis=alt.Axis(tickCount=4, format="~s", grid=False))
+
+
+def _lines(found: dict[str, list[Point]], title: str, scale: alt.Scale) -> alt.LayerChart:
+    """Curves thinned for the page; long ones as a faint line and its running mean."""
     keys = list(found)
+    plain = {key: thin(points) for key, points in found.items()}
+    longest = max(len(points) for points in found.values())
+    if longest < SMOOTH_FROM:
+        return layers(_line(plain, keys, title, scale, 1.0))
+    means = {key: thin(smooth(points), LONGEST // 2) for key, points in found.items()}
+    return layers(_line(plain, keys, title, scale, 0.22), _line(means, keys, title, scale, 1.0))
+
+
+def _line(
+    found: dict[str, list[Point]], keys: list[str], title: str, scale: alt.Scale, opacity: float
+) -> alt.Chart:
     data = [
         {"key": key, "x": x, "y": float(f"{y:.5g}")}
         for key, points in found.items()
         for x, y in points
     ]
+    faint = opacity < 1
     chart: alt.Chart = (
         alt.Chart(values(data))
-        .mark_line(strokeWidth=1.5)
+        .mark_line(strokeWidth=1 if faint else 2, opacity=opacity)
         .encode(
-            x=alt.X("x:Q", title="step", axis=alt.Axis(tickCount=5, format="~s")),
-            y=alt.Y("y:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format="~g")),
+            x=_steps(),
+            y=alt.Y("y:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format=NUMBER)),
             color=colour(keys),
-            strokeDash=dash(keys),
+            **({} if faint else {"strokeDash": dash(keys)}),
         )
     )
     return chart

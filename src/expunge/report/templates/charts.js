@@ -6,13 +6,13 @@
   var theme = {
     background: null,
     font: font,
-    padding: { left: 2, right: 8, top: 6, bottom: 2 },
+    padding: { left: 2, right: 14, top: 6, bottom: 2 },
     view: { stroke: null },
     axis: {
       labelColor: "var(--muted)", titleColor: "var(--muted)", domainColor: "var(--line)",
       tickColor: "var(--line)", gridColor: "var(--line)", gridOpacity: 0.6,
       labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8,
-      labelPadding: 5, labelOverlap: true
+      labelPadding: 5, labelOverlap: "greedy", labelFlush: false
     },
     axisX: { grid: false }
   };
@@ -34,12 +34,9 @@
   function draw(place) {
     var spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
     spec.autosize = { type: "fit-x", contains: "padding", resize: true };
-    var compiled = vegaLite.compile(spec, { config: theme }).spec;
-    var view = new vega.View(vega.parse(compiled), {
-      renderer: "svg", container: place, hover: true, logLevel: vega.Warn
-    });
-    view.tooltip(showTip);
-    return view.runAsync().then(function () {
+    return vegaEmbed(place, spec, {
+      renderer: "svg", actions: false, defaultStyle: false, config: theme, tooltip: showTip
+    }).then(function () {
       // The chart is one image with the text of its label; its parts are no use one by one.
       place.querySelector("svg").setAttribute("aria-hidden", "true");
       place.dataset.drawn = "yes";
