@@ -14,7 +14,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 import expunge
-from expunge import cli, metrics
+from expunge import metrics
+from expunge.cli.app import app
 from expunge.config.schema import json_schema
 from expunge.core import Method, Record
 
@@ -192,12 +193,20 @@ def _signature(name: str, thing: Callable[..., Any]) -> str:
     return f"```text\n{name}{signature}\n```"
 
 
+def public_names() -> dict[str, Callable[..., Any]]:
+    """What ``import expunge`` offers that can be called, sorted by name."""
+    names = sorted((name for name in dir(expunge) if not name.startswith("_")), key=str.lower)
+    things = {name: getattr(expunge, name) for name in names}
+    return {
+        name: thing
+        for name, thing in things.items()
+        if callable(thing) and str(getattr(thing, "__module__", "expunge")).startswith("expunge")
+    }
+
+
 def _python_page() -> str:
     parts = ["# Python", "Everything that `import expunge` offers."]
-    for name in sorted(expunge.__all__, key=str.lower):
-        thing = getattr(expunge, name)
-        if inspect.ismodule(thing) or not callable(thing):
-            continue
+    for name, thing in public_names().items():
         if (found := getattr(thing, "name", None)) in _methods():
             parts += [f"## {name}", f"See [{found}](methods/{found}.md)."]
             continue
@@ -211,8 +220,8 @@ def _command_page() -> str:
         "Exit code 0: done. 1: the run failed its guard. 2: bad input; nothing was written.",
         f"```text\n{_help()}\n```",
     ]
-    for command in cli.app.registered_commands:
-        name = command.name or getattr(command.callback, "__name__", "")
+    for command in app.registered_commands:
+        name = command.name or str(getattr(command.callback, "__name__", ""))
         parts += [f"## {name}", f"```text\n{_help(name)}\n```"]
     return "\n\n".join(parts) + "\n"
 
@@ -220,7 +229,7 @@ def _command_page() -> str:
 def _help(*command: str) -> str:
     """What ``--help`` prints, without colours."""
     plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "88", "TERMINAL_WIDTH": "88"}
-    printed = CliRunner().invoke(cli.app, [*command, "--help"], env=plain).output
+    printed = CliRunner().invoke(app, [*command, "--help"], env=plain).output
     return "\n".join(line.rstrip() for line in printed.strip().splitlines())
 
 

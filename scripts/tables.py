@@ -1,9 +1,10 @@
 """Renders the result tables of README.md and docs/results.md from results/*.json.
 
-A result file is ``{"command": "...", "records": [record, ...]}``; the records of one file
-are the same run with several seeds. A table stands between the comments
-``<!-- results: begin NAME -->`` and ``<!-- results: end -->``, where NAME is a file's name
-without ``.json``, or ``all``, or ``full`` (all of them with their commands).
+A result file is ``{"command": "...", "records": [record, ...]}``, such as the ``summary.json``
+of ``expunge unlearn --seeds``; the records of one file are the same run with several seeds.
+A table stands between the comments ``<!-- results: begin NAME -->`` and
+``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
+``full`` (all of them with their commands).
 
     python scripts/tables.py           write the tables
     python scripts/tables.py --check   exit with 1 if one is out of date
@@ -48,7 +49,7 @@ def load_results(folder: Path) -> list[Result]:
         records = [Record.model_validate(entry) for entry in content.get("records", [])]
         if not records:
             raise InputError(f"{path.name} holds no records; delete it or make it again")
-        results.append(Result(path.stem, content["command"], records))
+        results.append(Result(path.stem, content.get("command") or "", records))
     return results
 
 
@@ -76,7 +77,7 @@ def full(results: Sequence[Result]) -> str:
             f"## {result.name}",
             "\n".join([_HEAD, _RULE, *rows(result.records)]),
             f"{title(result)}. {note}Method settings: {settings(first)}.",
-            f"```text\n{result.command}\n```",
+            f"```text\n{result.command or 'command not recorded'}\n```",
         ]
     return "\n\n".join(sections)
 
