@@ -85,7 +85,7 @@ class UnlearningData:
         chosen = torch.as_tensor(forget, dtype=torch.long).flatten()
         if chosen.numel() == 0:
             raise DataError(_EMPTY["forget"])
-        if len(chosen.unique()) != len(chosen):
+        if len(set(chosen.tolist())) != len(chosen):
             raise DataError("a position in the forget set occurs twice; list each once")
         if int(chosen.min()) < 0 or int(chosen.max()) >= len(train):
             raise DataError(

@@ -117,8 +117,8 @@ def probe(model: nn.Module, task: Task, dataset: Any, samples: int, device: torc
     model.eval()
     losses, correct = [], []
     try:
-        for indices in chosen.split(500):
-            batch = fetch(dataset, indices, device=device)
+        for start in range(0, count, 500):
+            batch = fetch(dataset, chosen[start : start + 500], device=device)
             losses.append(task.loss(model, batch))
             correct.append(task.correct(model, batch))
     finally:

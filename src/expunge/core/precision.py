@@ -21,7 +21,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     if device.type == "cpu":
         ask = getattr(torch.cpu, "get_capabilities", dict)  # torch >= 2.8
-        found = ask()
+        found: dict[str, Any] = ask()
         return "bf16" if found.get("amx_bf16") or found.get("avx512_bf16") else "fp32"
     return "fp32"
 

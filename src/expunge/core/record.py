@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .checkpoint import write_atomically
 from .errors import InputError
 
-SCHEMA = "expunge.record/1"
+SCHEMA: Literal["expunge.record/1"] = "expunge.record/1"
 
 
 class _Strict(BaseModel):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from ..core.data import UnlearningData
 from ..core.errors import InputError
@@ -36,9 +35,7 @@ _SAMPLES = Plan(
 _CLASSES = Plan(trim=0.01, relative=True, constraint="off", forget_weight=0.0, lr=0.05, epochs=1.0)
 
 
-def make_plan(
-    options: "Scissorhands", model: nn.Module, task: Task, data: UnlearningData, run: Run
-) -> Plan:
+def make_plan(options: "Scissorhands", task: Task, data: UnlearningData, run: Run) -> Plan:
     """Fill in what ``options`` leaves open, and put each choice into the record.
 
     Raises:

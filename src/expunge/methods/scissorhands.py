@@ -13,6 +13,10 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import (
+    SCHEMES,
+    VARIANTS,
+    Scheme,
+    Variant,
     connection_sensitivity,
     reinitialise,
     relative,
@@ -75,10 +79,10 @@ class Scissorhands:
     trim: float | str = "auto"
     trim_samples: int = 1024
     relative: bool | None = None
-    saliency: str = "signed-sum"
+    saliency: Variant = "signed-sum"
     per_layer: bool = False
     trim_filter: str | None = None
-    init: str = "uniform"
+    init: Scheme = "uniform"
     constraint: str = "auto"
     forget_weight: float | None = None
     margin: float = 0.0
@@ -107,8 +111,8 @@ class Scissorhands:
             check_choice(("auto", "off"), trim=self.trim)
         else:
             check_share(trim=self.trim)
-        check_choice(("signed-sum", "batch-moduli"), saliency=self.saliency)
-        check_choice(("uniform", "normal", "zeros", "xavier", "own"), init=self.init)
+        check_choice(VARIANTS, saliency=self.saliency)
+        check_choice(SCHEMES, init=self.init)
         check_choice(CONSTRAINTS, constraint=self.constraint)
         check_choice(("one-cycle", "constant"), schedule=self.schedule)
         check_positive(
@@ -143,7 +147,7 @@ class Scissorhands:
         return cls(**{**published_scissorhands(setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
-        plan = make_plan(self, model, task, data, run)
+        plan = make_plan(self, task, data, run)
         _Trim(self, plan, task, data, run)(model)
         Repair(self, plan, task, data, run)(model)
         return model
@@ -175,16 +179,17 @@ class _Trim:
         # The authors score in train mode; elsewhere the trained function is scored, and
         # BatchNorm statistics stay where they are.
         model.train(published)
-        masks = self.run.once("trim", lambda: self._masks(model))
+        share = self.plan.trim
+        masks = self.run.once("trim", lambda: self._masks(model, share))
         generator = self.run.generator("reinit")
         reinitialise(model, masks, scheme=self.options.init, generator=generator)
         model.train()
 
-    def _masks(self, model: nn.Module) -> dict[str, Tensor]:
+    def _masks(self, model: nn.Module, share: float) -> dict[str, Tensor]:
         scores = self._scores(model, "trim-forget", self.data.forget)
         if self.plan.relative:
             scores = relative(scores, self._scores(model, "trim-retain", self.data.retain))
-        masks = top_share(scores, self.plan.trim, per_layer=self.options.per_layer)
+        masks = top_share(scores, share, per_layer=self.options.per_layer)
         if self.options.trim_filter:
             kept = select_parameters(model, self.options.trim_filter)
             masks = {name: mask for name, mask in masks.items() if name in kept}

@@ -7,6 +7,7 @@ the stem is whitened on the training set; here it is a constant, so that no stat
 the data outlives its deletion.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -76,15 +77,23 @@ class IdentityConv(nn.Conv2d):
             nn.init.dirac_(self.weight[: self.in_channels])
 
 
+class ShiftNorm(nn.BatchNorm2d):
+    """BatchNorm whose scale stays one: the next convolution can scale by itself."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.weight.requires_grad_(False)
+
+
 class Block(nn.Module):
     """Convolution, pooling by two, convolution; each followed by BatchNorm and GELU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv1 = IdentityConv(inputs, outputs)
-        self.norm1 = nn.BatchNorm2d(outputs)
+        self.norm1 = ShiftNorm(outputs)
         self.conv2 = IdentityConv(outputs, outputs)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.norm2 = ShiftNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) to (B, outputs, H // 2, W // 2)."""
@@ -107,13 +116,12 @@ class Fast(nn.Module):
         super().__init__()
         self.stem = Stem(in_channels)
         sizes = [8 * in_channels, *widths]
-        self.blocks = nn.Sequential(
-            *(Block(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
-        )
+        self.blocks = nn.Sequential(*(Block(a, b) for a, b in itertools.pairwise(sizes)))
         self.head = nn.Linear(widths[-1], num_classes, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), H and W at least 9, to logits (B, num_classes)."""
         features = self.blocks(self.stem(images)).amax((2, 3))
         # The record's head scale: logits start small, so the first steps can be large.
-        return self.head(features) / 9
+        logits: Tensor = self.head(features) / 9
+        return logits

@@ -27,4 +27,5 @@ class Small(nn.Module):
         x = F.relu(self.norm1(self.conv1(images)))
         x = F.relu(self.norm2(self.conv2(x)))
         x = F.adaptive_avg_pool2d(x, 2).flatten(1)
-        return self.head(F.relu(self.hidden(x)))
+        logits: Tensor = self.head(F.relu(self.hidden(x)))
+        return logits

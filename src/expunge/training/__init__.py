@@ -5,5 +5,4 @@ from .recipes import Recipe as Recipe
 from .recipes import make_recipe as make_recipe
 from .train import Trained as Trained
 from .train import fit as fit
-from .train import set_rate as set_rate
 from .train import train as train

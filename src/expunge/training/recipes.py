@@ -20,6 +20,8 @@ class Recipe:
         lr: Peak learning rate.
         momentum: Of SGD, with Nesterov's look-ahead if ``nesterov``.
         weight_decay: L2 penalty on all parameters.
+        norm_bias_factor: Learning rate of the biases of normalisation layers relative to
+            ``lr``; their weight decay is divided by it. 64 in the CIFAR-10 speed records.
         schedule: ``"one-cycle"`` (linear rise over ``warmup``, linear fall to zero),
             ``"multi-step"`` (times ``gamma`` at each milestone) or ``"constant"``.
         warmup: Share of the steps in which a one-cycle schedule rises.
@@ -36,6 +38,7 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 5e-4
+    norm_bias_factor: float = 1.0
     schedule: str = "one-cycle"
     warmup: float = 0.2
     milestones: tuple[int, ...] = ()
@@ -45,7 +48,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_positive(epochs=self.epochs, batch_size=self.batch_size, lr=self.lr)
-        check_positive(gamma=self.gamma, small_scale=self.small_scale)
+        check_positive(
+            gamma=self.gamma, small_scale=self.small_scale, norm_bias_factor=self.norm_bias_factor
+        )
         check_not_negative(
             momentum=self.momentum,
             weight_decay=self.weight_decay,
@@ -90,7 +95,8 @@ RECIPES: dict[str, Recipe] = {
         momentum=0.85,
         nesterov=True,
         weight_decay=1.2e-3,
-        small_epochs=4,
+        norm_bias_factor=64,
+        small_epochs=2,
     ),
     # Seconds, for the digits and other tiny sets.
     "quick": Recipe(epochs=30, batch_size=64, lr=0.1, nesterov=True),

@@ -104,16 +104,16 @@ def fit(
     model.to(memory_format=torch.channels_last)  # only 4-D weights are affected
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(
-        parameters,
+        _groups(model, recipe),
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov and recipe.momentum > 0,
-        weight_decay=recipe.weight_decay,
     )
     stream = run.batches(stage, dataset, min(recipe.batch_size, len(dataset)))
     total = recipe.steps(len(stream))
     for step in run.steps(stage, total, model=model, optimizer=optimizer):
-        set_rate(optimizer, recipe.rate(step, len(stream)))
+        for group in optimizer.param_groups:
+            group["lr"] = group["factor"] * recipe.rate(step, len(stream))
         batch = stream[step]
         if step < recipe.small_epochs * len(stream):
             batch = _shrink(batch, recipe.small_scale)
@@ -123,10 +123,28 @@ def fit(
             run.log(stage, step, total=total, loss=loss.item())
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of all parameter groups."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+def _groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameter groups: everything, and the biases of normalisation layers."""
+    shifts = {
+        id(module.bias)
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._NormBase | nn.GroupNorm | nn.LayerNorm)
+        and module.bias is not None
+    }
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    factor = recipe.norm_bias_factor
+    return [
+        {
+            "params": [p for p in trainable if id(p) not in shifts],
+            "factor": 1.0,
+            "weight_decay": recipe.weight_decay,
+        },
+        {
+            "params": [p for p in trainable if id(p) in shifts],
+            "factor": factor,
+            "weight_decay": recipe.weight_decay / factor,
+        },
+    ]
 
 
 def _shrink(batch: Any, scale: float) -> Any:

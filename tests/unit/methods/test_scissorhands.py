@@ -1,0 +1,154 @@
+"""Scissorhands by its parts: the plan, the gate, one step of each reading by hand."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.data import TensorDataset
+
+from expunge.core import Guard, InputError, Run, UnlearningData, unlearn
+from expunge.methods import Scissorhands
+
+LENIENT = Guard(max_retain_drop=100)
+ONE_STEP = {"lr": 0.01, "epochs": 0.01, "momentum": 0.0, "weight_decay": 0.0}
+
+
+def by_class(blobs, label):
+    """The same points, with a whole class as the forget set."""
+    inputs = torch.cat([blobs.forget.tensors[0], blobs.retain.tensors[0]])
+    labels = torch.cat([blobs.forget.tensors[1], blobs.retain.tensors[1]])
+    chosen = (labels == label).nonzero().flatten()
+    return UnlearningData.split(
+        TensorDataset(inputs, labels), chosen, validation=blobs.validation, test=blobs.test
+    )
+
+
+def decisions(model, data, task, **options):
+    result = unlearn(model, data, Scissorhands(**options), task=task, guard=LENIENT)
+    return {name: entry["value"] for name, entry in result.decisions.items()}
+
+
+def test_samples_of_known_classes_get_the_held_out_gate_and_no_trim(blob_model, blobs, task):
+    chosen = decisions(blob_model, blobs, task, lr=0.01, epochs=1)
+    assert chosen["scenario"] == "samples of known classes"
+    assert chosen["constraint"] == "held-out"
+    assert chosen["trim"] is None
+
+
+def test_a_whole_class_gets_a_relative_trim_and_plain_repair(blob_model, blobs, task):
+    chosen = decisions(blob_model, by_class(blobs, 1), task, lr=0.01, epochs=1)
+    assert chosen["scenario"] == "whole classes"
+    assert chosen["constraint"] == "off"
+    assert chosen["relative"] is True
+    assert 0 < chosen["trim"] < 1
+
+
+def test_every_choice_comes_with_a_reason_and_none_is_listed_that_was_asked_for(
+    blob_model, blobs, task
+):
+    method = Scissorhands(
+        trim=0.1, relative=False, constraint="off", forget_weight=0.0, lr=0.01, epochs=1
+    )
+    result = unlearn(blob_model, blobs, method, task=task, guard=LENIENT)
+    assert set(result.decisions) == {"scenario"}
+    assert all(entry["reason"] for entry in result.decisions.values())
+
+
+def test_without_held_out_data_the_default_is_the_plain_projection(blob_model, blobs, task):
+    bare = replace(blobs, validation=None)
+    chosen = decisions(blob_model, bare, task, lr=0.01, epochs=1)
+    assert chosen["constraint"] == "always"
+    assert chosen["forget_weight"] == 0.0
+    with pytest.raises(InputError, match="needs held-out data"):
+        unlearn(blob_model, bare, Scissorhands(constraint="held-out"), task=task)
+
+
+def gradients(model, batch):
+    loss = F.cross_entropy(model(batch[0]), batch[1])
+    return torch.autograd.grad(loss, list(model.parameters()))
+
+
+def test_one_step_to_the_letter_of_the_paper(blob_conv_model, blobs, task):
+    method = Scissorhands(
+        trim="off", constraint="always", forget_weight=0.3, schedule="constant", **ONE_STEP
+    )
+    result = unlearn(blob_conv_model, blobs, method, task=task, seed=2, guard=LENIENT).model
+
+    model = copy.deepcopy(blob_conv_model).train()
+    run = Run(2)
+    g_f = gradients(model, run.batches("forget", blobs.forget, 15)[0])
+    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
+    g_o = [r - 0.3 * f for r, f in zip(g_r, g_f, strict=True)]
+    dot = sum((o * f).sum() for o, f in zip(g_o, g_f, strict=True))
+    v = max(0.0, float(dot / sum((f * f).sum() for f in g_f)))
+    for (name, new), old, o, f in zip(
+        result.named_parameters(), blob_conv_model.parameters(), g_o, g_f, strict=True
+    ):
+        torch.testing.assert_close(new, old - 0.01 * (o - v * f), rtol=0, atol=1e-6, msg=name)
+
+
+def test_forget_batches_do_not_move_batchnorm_statistics(blob_conv_model, blobs, task):
+    method = Scissorhands(
+        trim="off", constraint="held-out", schedule="constant", forget_weight=0.3, **ONE_STEP
+    )
+    result = unlearn(blob_conv_model, blobs, method, task=task, seed=2, guard=LENIENT).model
+    model = copy.deepcopy(blob_conv_model).train()
+    model(Run(2).batches("retain", blobs.retain, 15)[0][0])
+    for name, value in model.named_buffers():
+        assert torch.equal(value, dict(result.named_buffers())[name]), name
+
+
+def test_the_gate_is_shut_while_held_out_data_is_fitted_as_well(blob_model, blobs, task):
+    # D_f and held-out data exchanged for each other: what was unseen is "forgotten".
+    swapped = replace(blobs, forget=blobs.test, validation=blobs.forget)
+    method = Scissorhands(constraint="held-out", lr=0.001, epochs=3)
+    shut = unlearn(blob_model, swapped, method, task=task, guard=LENIENT)
+    opened = unlearn(blob_model, blobs, method, task=task, guard=LENIENT)
+    share = lambda result: sum(row["active"] for row in result.history) / len(result.history)  # noqa: E731
+    assert share(shut) < 0.3
+    assert share(opened) > 0.7
+
+
+def test_a_loss_beyond_the_ceiling_pushes_no_further(blob_model, blobs, task):
+    low = replace(task, loss_ceiling=1e-9)
+    options = {"lr": 0.05, "epochs": 2, "constraint": "held-out"}
+    capped = unlearn(blob_model, blobs, Scissorhands(**options), task=low, guard=LENIENT)
+    plain = unlearn(
+        blob_model, blobs, Scissorhands(**options, forget_weight=0.0), task=low, guard=LENIENT
+    )
+    # With every sample above the ceiling, the ascent of Eq. 3 has no gradient left.
+    for a, b in zip(capped.model.parameters(), plain.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_trim_reinitialises_exactly_the_asked_share(blob_model, blobs, task):
+    method = Scissorhands(trim=0.1, init="zeros", constraint="off", lr=1e-12, epochs=0.01)
+    result = unlearn(blob_model, blobs, method, task=task, guard=LENIENT).model
+    moved = sum(
+        int((new != old).sum())
+        for new, old in zip(result.parameters(), blob_model.parameters(), strict=True)
+    )
+    total = sum(p.numel() for p in blob_model.parameters())
+    # The vanishing learning rate still moves last bits, also of what became zero.
+    zeros = sum(int((p.abs() < 1e-9).sum()) for p in result.parameters())
+    assert zeros == round(0.1 * total)
+    assert moved >= zeros
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trim": 0}, "expected trim to be a share"),
+        ({"trim": 1}, "expected trim to be a share"),
+        ({"trim": "atuo"}, "did you mean 'auto'"),
+        ({"constraint": "alway"}, "did you mean 'always'"),
+        ({"init": "unifrom"}, "did you mean 'uniform'"),
+        ({"trim_filter": "("}, "expected trim_filter to be a regular expression"),
+        ({"forget_weight": -1}, "expected forget_weight >= 0"),
+    ],
+)
+def test_bad_values_are_named(options, message):
+    with pytest.raises(InputError, match=message):
+        Scissorhands(**options)
