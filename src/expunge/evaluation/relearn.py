@@ -80,18 +80,25 @@ class Relearning:
 def measured_set(task: Task, data: UnlearningData) -> tuple[Any, str]:
     """What relearning is measured on, and its description.
 
-    Unseen images of the class where whole classes are forgotten (test samples whose
-    labels no retained sample has), else the forget set itself.
+    Unseen images of the class where whole classes are forgotten (test samples whose labels
+    no retained sample has), else the forget set itself; also where most of the forget
+    set is of classes that stay, and a rare class goes only by chance.
     """
     absent = absent_labels(task, data)
-    labels = task.labels(data.test) if data.test is not None and len(absent) else None
-    if labels is not None:
-        chosen = torch.isin(labels.cpu(), absent).nonzero().flatten()
+    gone = _absent(task, data.forget, absent) if len(absent) else torch.zeros(1)
+    if data.test is not None and gone.float().mean() > 0.5:
+        chosen = _absent(task, data.test, absent).nonzero().flatten()
         if len(chosen):
             count = min(MEASURED_SAMPLES, len(chosen))
             return take(data.test, chosen), f"{count} unseen samples of the forgotten classes"
     count = min(MEASURED_SAMPLES, len(data.forget))
     return data.forget, f"{count} of the {len(data.forget)} forgotten samples"
+
+
+def _absent(task: Task, dataset: Any, absent: Tensor) -> Tensor:
+    """Which samples have one of the labels, bool (N,)."""
+    labels = task.labels(dataset)
+    return torch.zeros(len(dataset)).bool() if labels is None else torch.isin(labels.cpu(), absent)
 
 
 def relearn_curve(

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..core.record import Scores, Verdict
 
-NOT_A_PROOF = "This is empirical evidence, not a proof that the data left no trace."
+NOT_A_PROOF = "This is empirical evidence, not a proof."
 """Stands at the end of every verdict; other pages show it, too."""
 
 NO_REFERENCE = (

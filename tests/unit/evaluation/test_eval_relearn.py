@@ -158,6 +158,24 @@ def test_a_class_without_unseen_samples_is_measured_on_the_forget_set(
     )
 
 
+def test_a_rare_class_that_goes_by_chance_is_not_a_forgotten_class(task: Classification) -> None:
+    def make(labels: list[int]) -> TensorDataset:
+        return TensorDataset(torch.zeros(len(labels), 4), torch.tensor(labels))
+
+    data = UnlearningData(make([0, 0, 1, 2]), make([0, 1]), test=make([0, 1, 2, 2]))
+    assert measured_set(task, data)[0] is data.forget
+    most = UnlearningData(make([0, 2, 2]), make([0, 1]), test=make([0, 1, 2, 2]))
+    assert measured_set(task, most)[1] == "2 unseen samples of the forgotten classes"
+
+
+def test_unlabelled_test_samples_are_of_no_class(class_data: UnlearningData) -> None:
+    class Partly(Classification):
+        def labels(self, dataset: object) -> torch.Tensor | None:  # type: ignore[override]
+            return None if dataset is class_data.test else super().labels(dataset)
+
+    assert measured_set(Partly(3), class_data)[0] is class_data.forget
+
+
 def test_a_task_without_accuracy_has_no_curve() -> None:
     data = UnlearningData(*(TensorDataset(torch.zeros(4, 4), torch.zeros(4, 3)) for _ in "fr"))
     with pytest.raises(InputError, match=r"correct\(\) gives None"):
