@@ -60,6 +60,7 @@ class Panel:
     title: str
     text: str
     spec: Markup
+    height: int
     legend: list[Key] = field(default_factory=list)
 
 
@@ -84,6 +85,22 @@ class Figure:
     legend: list[Key] = field(default_factory=list)
 
 
+class Data:
+    """The rows behind one chart, kept out of Altair, which would check each of them.
+
+    The rows' keys are fixed names; only their values come from a record.
+    """
+
+    def __init__(self) -> None:
+        self.sets: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, rows: Sequence[dict[str, Any]]) -> alt.NamedData:
+        """Keep the rows and return the name under which a layer of the chart reads them."""
+        name = f"rows-{len(self.sets)}"
+        self.sets[name] = list(rows)
+        return alt.NamedData(name=name)
+
+
 def embed(value: Any) -> Markup:
     """JSON that is safe inside ``<script>``: no text in it can close the element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
@@ -96,6 +113,7 @@ def panel(
     title: str,
     text: str,
     chart: alt.Chart | alt.LayerChart,
+    data: Data,
     height: int,
     keys: Sequence[Key] = (),
 ) -> Panel:
@@ -105,12 +123,8 @@ def panel(
     """
     spec = chart.properties(width="container", height=height).to_dict()
     del spec["$schema"], spec["config"]  # the page holds one runtime and one theme
-    return Panel(title, text, embed(spec), list(keys))
-
-
-def values(rows: Sequence[dict[str, Any]]) -> alt.Data:
-    """Inline data; the rows' keys are fixed names, only their values come from a record."""
-    return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
+    spec["datasets"] = data.sets
+    return Panel(title, text, embed(spec), height, list(keys))
 
 
 def layers(*charts: alt.Chart | alt.LayerChart) -> alt.LayerChart:

@@ -6,7 +6,7 @@ import altair as alt
 
 from expunge.core.record import ClassChange
 
-from .charts import NUMBER, PLUS, Figure, Table, layers, legend, panel, values
+from .charts import NUMBER, PLUS, Data, Figure, Table, layers, legend, panel
 from .formats import clip, fixed, known, plural, signed
 from .words import NOTHING
 
@@ -26,6 +26,7 @@ def class_figure(changes: Sequence[ClassChange]) -> Figure | None:
     )
     few = len(movable) > len(chosen)
     targets = any(_change(c, "retrained") is not None for c in chosen)
+    data = Data()
     keys = ["unlearned", "retrained"] if targets else ["unlearned"]
     return Figure(
         name="classes",
@@ -36,7 +37,7 @@ def class_figure(changes: Sequence[ClassChange]) -> Figure | None:
             else ""
         )
         + "Points gained or lost against the original model.",
-        panels=[panel("", text + ".", _class_chart(chosen, keys), 24 * len(chosen))],
+        panels=[panel("", text + ".", _class_chart(data, chosen, keys), data, 24 * len(chosen))],
         table=_class_table(changes),
         legend=legend({"unlearned": "Unlearned"}, "bar")
         + (legend({"retrained": "Retrained"}, "point") if targets else []),
@@ -48,7 +49,7 @@ def _change(change: ClassChange, model: str) -> float | None:
     return None if before is None or after is None else after - before
 
 
-def _class_chart(chosen: list[ClassChange], keys: list[str]) -> alt.LayerChart:
+def _class_chart(data: Data, chosen: list[ClassChange], keys: list[str]) -> alt.LayerChart:
     rows = []
     names = [clip(c.name, 22) for c in chosen]
     for c, name in zip(chosen, names, strict=True):
@@ -58,22 +59,22 @@ def _class_chart(chosen: list[ClassChange], keys: list[str]) -> alt.LayerChart:
                 text = f"{clip(c.name, 80)}, {key}: {signed(value)} points"
                 rows.append({"class": label, "key": key, "x": round(value, 3), "text": text})
     order = list(dict.fromkeys(str(row["class"]) for row in rows))
-    reach = max(1.0, 1.1 * max(abs(float(str(row["x"]))) for row in rows))
+    ends = [float(str(row["x"])) for row in rows]
     x = alt.X(
         "x:Q",
         title="points of accuracy",
-        scale=alt.Scale(domain=[-reach, reach]),
+        scale=alt.Scale(domain=[min(-1, 1.05 * min(ends)), max(1, 1.05 * max(ends))]),
         axis=alt.Axis(tickCount=5, format=NUMBER, labelExpr=PLUS),
     )
     y = alt.Y("class:N", sort=order, title=None, axis=alt.Axis(tickSize=0, labelLimit=110))
     tip = alt.Tooltip("text:N")
     bars = (
-        alt.Chart(values([row for row in rows if row["key"] == "unlearned"]))
+        alt.Chart(data.add([row for row in rows if row["key"] == "unlearned"]))
         .mark_bar(color="var(--unlearned)", height=10, opacity=0.6)
         .encode(x=x, y=y, tooltip=tip)
     )
     dots = (
-        alt.Chart(values([row for row in rows if row["key"] != "unlearned"]))
+        alt.Chart(data.add([row for row in rows if row["key"] != "unlearned"]))
         .mark_point(
             filled=True,
             size=95,
@@ -85,7 +86,7 @@ def _class_chart(chosen: list[ClassChange], keys: list[str]) -> alt.LayerChart:
         )
         .encode(x=x, y=y, tooltip=tip)
     )
-    zero = alt.Chart(values([{"x": 0}])).mark_rule(color="var(--ink)").encode(x="x:Q")
+    zero = alt.Chart(data.add([{"x": 0}])).mark_rule(color="var(--ink)").encode(x="x:Q")
     return layers(bars, zero, dots)
 
 

@@ -6,7 +6,7 @@ import altair as alt
 
 from expunge.core.record import Distributions
 
-from .charts import NUMBER, Figure, Panel, Table, colour, dash, layers, legend, panel, values
+from .charts import NUMBER, Data, Figure, Panel, Table, colour, dash, layers, legend, panel
 from .formats import clip, fixed, percent, plain
 from .words import MODELS, NOTHING, SETS, SHORT_SETS, model_name
 
@@ -17,7 +17,7 @@ def distribution_figure(found: Distributions) -> Figure | None:
     """Per set one histogram in which every model is a line, the unlearned one filled."""
     sets = [name for name in SETS if any(counts.get(name) for counts in found.counts.values())]
     keys = [key for key in MODELS if key in found.counts]
-    quantity = clip(found.quantity.replace("_", " "), 80)
+    quantity = clip(found.quantity.replace("_", " "), 40)
     bins = _bins(found, sets, keys)
     if not bins:
         return None
@@ -88,14 +88,15 @@ def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
         scale=alt.Scale(type="sqrt", domain=[0, top]),
         axis=alt.Axis(values=ticks, format=NUMBER),
     )
+    data = Data()
     filled = [box for box in boxes if box["key"] == "unlearned"]
     bars = (
-        alt.Chart(values(filled))
+        alt.Chart(data.add(filled))
         .mark_rect(color="var(--unlearned)", opacity=0.16)
         .encode(x=x, x2="x2:Q", y=y, y2=alt.datum(0), tooltip=alt.Tooltip("text:N"))
     )
     steps = (
-        alt.Chart(values(lines))
+        alt.Chart(data.add(lines))
         .mark_line(interpolate="step-after", strokeWidth=2)
         .encode(x=x, y=y, color=colour(keys), strokeDash=dash(keys))
     )
@@ -105,4 +106,4 @@ def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
     ]
     low, high = bins[-1][2]
     text = f"{SETS[name]}: share of records from {low:g} to {high:g}: {', '.join(last)}."
-    return panel(SETS[name], text, layers(bars, steps), 190)
+    return panel(SETS[name], text, layers(bars, steps), data, 190)

@@ -18,6 +18,7 @@ from .formats import (
     number,
     percent,
     plain,
+    plural,
     seconds,
     share,
     signed,
@@ -148,14 +149,14 @@ def tiles(record: Record) -> list[Fact]:
             "Avg. Gap to retrained",
             None if gap is None else number(gap),
             "points" if before is None else f"points; before: {number(before)}",
-            not_known("retrained"),
+            "not known: no retrained model",
         ),
         Fact("Time taken", seconds(record.cost.seconds), f"with {clip(record.method.name, 40)}"),
         Fact(
             "Share of a retrain's time",
             None if rte is None else percent(100 * rte, 0 if rte >= 0.1 else 1),
             f"recipe: {clip(record.cost.retrain_recipe, 40)}" if record.cost.retrain_recipe else "",
-            not_known("rte"),
+            "not known: no retraining timed",
         ),
     ]
 
@@ -273,7 +274,7 @@ def provenance(record: Record) -> list[Fact]:
     same = model.sha256_before == model.sha256_after
     sizes = ", ".join(f"{key} {count(value)}" for key, value in data.sizes.items())
     return [
-        Fact("Model", clip(model.name), plural_parameters(model.parameters)),
+        Fact("Model", clip(model.name), plural(model.parameters, "parameter")),
         Fact("Weights before, SHA-256", clip(model.sha256_before), code=True),
         Fact(
             "Weights after, SHA-256",
@@ -301,11 +302,6 @@ def provenance(record: Record) -> list[Fact]:
         Fact("Precision", clip(record.method.precision)),
         Fact("Record written", moment(record.created), clip(record.schema_)),
     ]
-
-
-def plural_parameters(parameters: int) -> str:
-    """``2,031,754 parameters``."""
-    return f"{count(parameters)} parameters"
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import altair as alt
 
 from expunge.core.record import Relearn, Scores
 
-from .charts import NUMBER, PLUS, Figure, Table, colour, dash, layers, legend, panel, shape, values
+from .charts import NUMBER, PLUS, Data, Figure, Table, colour, dash, layers, legend, panel, shape
 from .formats import clip, fixed, known, percent, plain, signed
 from .words import MODELS, NOTHING, SCORES, SHORT_SETS, ScoreWords, model_name
 
@@ -31,7 +31,8 @@ def score_figure(scores: dict[str, Scores]) -> Figure | None:
         return None
     keys = [key for key in MODELS if any(row["key"] == key for row in rows)]
     title = "Distance to retrained, in points" if target else "Score in %"
-    chart = _score_chart(rows, keys, title, centred=target is not None)
+    data = Data()
+    chart = _score_chart(data, rows, keys, title, centred=target is not None)
     height = _STEP * len({row["score"] for row in rows})
     text = f"{title}. " + "; ".join(str(row["text"]) for row in rows) + "."
     names = {key: model_name(key) for key in keys}
@@ -45,7 +46,7 @@ def score_figure(scores: dict[str, Scores]) -> Figure | None:
         name="scores",
         title=heading,
         caption=caption,
-        panels=[panel("", text, chart, height)],
+        panels=[panel("", text, chart, data, height)],
         table=_score_table(rows, keys, signed if target else fixed),
         legend=legend(names, "point")
         + (legend({"retrained": "Retrained"}, "rule") if target else []),
@@ -67,7 +68,7 @@ def _score_row(
 
 
 def _score_chart(
-    rows: list[dict[str, str | float]], keys: list[str], title: str, *, centred: bool
+    data: Data, rows: list[dict[str, str | float]], keys: list[str], title: str, *, centred: bool
 ) -> alt.LayerChart:
     order = list(dict.fromkeys(str(row["score"]) for row in rows))
     reach = max(1.0, 1.12 * max(abs(float(row["value"])) for row in rows))
@@ -77,9 +78,10 @@ def _score_chart(
         scale=alt.Scale(domain=[-reach, reach] if centred else [0, 100]),
         axis=alt.Axis(tickCount=5, format=NUMBER, labelExpr=PLUS if centred else "datum.label"),
     )
-    y = alt.Y("score:N", sort=order, title=None, axis=alt.Axis(grid=False, tickSize=0))
+    gaps = alt.Scale(paddingInner=0.5, paddingOuter=0.25)
+    y = alt.Y("score:N", sort=order, title=None, scale=gaps, axis=alt.Axis(grid=False, tickSize=0))
     marks = (
-        alt.Chart(values(rows))
+        alt.Chart(data.add(rows))
         .mark_point(filled=True, size=110, opacity=1, stroke="var(--card)", strokeWidth=1)
         .encode(
             x=x,
@@ -93,7 +95,7 @@ def _score_chart(
     if not centred:
         return layers(marks)
     line = (
-        alt.Chart(values([{"value": 0}]))
+        alt.Chart(data.add([{"value": 0}]))
         .mark_rule(color="var(--retrained)", strokeWidth=2)
         .encode(x="value:Q")
     )
@@ -119,8 +121,9 @@ def relearn_figure(relearn: Relearn) -> Figure:
         for step, value in zip(relearn.steps, relearn.curves[key], strict=False)
         if (y := known(value)) is not None
     ]
+    data = Data()
     chart = (
-        alt.Chart(values(rows))
+        alt.Chart(data.add(rows))
         .mark_line(point=alt.OverlayMarkDef(size=70, filled=True), strokeWidth=2)
         .encode(
             x=alt.X("x:Q", title="steps of fine-tuning", axis=alt.Axis(tickCount=6, format=NUMBER)),
@@ -140,7 +143,7 @@ def relearn_figure(relearn: Relearn) -> Figure:
         title=f"Accuracy on {where} records, step by step",
         caption="A model that truly forgot learns the records back as slowly as the retrained one. "
         "A faster rise means that something was left behind.",
-        panels=[panel("", _relearn_text(relearn, order), chart, 240)],
+        panels=[panel("", _relearn_text(relearn, order), chart, data, 240)],
         table=Table(["Steps", *(f"{model_name(key)}, %" for key in order)], table),
         legend=legend({key: model_name(key) for key in order}, "line"),
     )

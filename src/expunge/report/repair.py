@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from .charts import NUMBER, Figure, Key, Panel, Table, colour, dash, layers, legend, panel, values
+from .charts import NUMBER, Data, Figure, Key, Panel, Table, colour, dash, layers, legend, panel
 from .curves import (
     LONGEST,
     MOST_CONSTRAINTS,
@@ -68,7 +68,8 @@ def _losses(rows: Rows) -> Panel | None:
     text = " ".join(_tell(f"Loss on {LOSSES[key]}", points) for key, points in found.items())
     title = "Losses on a logarithmic scale" if logarithmic else "Losses"
     keys = legend({key: LOSSES[key] for key in found}, "line")
-    return panel(title, text, _lines(found, "loss", scale), _HEIGHT, keys)
+    data = Data()
+    return panel(title, text, _lines(data, found, "loss", scale), data, _HEIGHT, keys)
 
 
 def _dual(rows: Rows) -> Panel | None:
@@ -80,18 +81,21 @@ def _dual(rows: Rows) -> Panel | None:
     if total > len(found):
         title += f" (the first {MOST_CONSTRAINTS} of {total} constraints)"
     text = " ".join(_tell(f"v* {name}".strip(), points) for name, points in found.items())
-    return panel(title, text, _lines(found, "v*", alt.Scale(zero=True)), _HEIGHT, _names(found))
+    data = Data()
+    lines = _lines(data, found, "v*", alt.Scale(zero=True))
+    return panel(title, text, lines, data, _HEIGHT, _names(found))
 
 
 def _cosine(rows: Rows) -> Panel | None:
     found = curves(rows, "cosine")
     if not found:
         return None
-    lines = _lines(found, "cosine", alt.Scale(domain=[-1, 1]))
-    zero = alt.Chart(values([{"y": 0}])).mark_rule(color="var(--muted)").encode(y="y:Q")
+    data = Data()
+    lines = _lines(data, found, "cosine", alt.Scale(domain=[-1, 1]))
+    zero = alt.Chart(data.add([{"y": 0}])).mark_rule(color="var(--muted)").encode(y="y:Q")
     text = " ".join(_tell(f"Cosine {name}".strip(), points) for name, points in found.items())
     title = "Cosine of g_f and g_o"
-    return panel(title, text, layers(zero, lines), _HEIGHT, _names(found))
+    return panel(title, text, layers(zero, lines), data, _HEIGHT, _names(found))
 
 
 def _active(rows: Rows) -> Panel | None:
@@ -104,16 +108,17 @@ def _active(rows: Rows) -> Panel | None:
         f"({share(active, known_steps)})"
     )
     end = curve(rows, "active")[-1:] or [shares[-1]]
-    data = [{"x": x, "y": y} for x, y in [*shares, (end[0][0], shares[-1][1])]]
+    steps = [{"x": x, "y": y} for x, y in [*shares, (end[0][0], shares[-1][1])]]
+    data = Data()
     chart = (
-        alt.Chart(values(data))
+        alt.Chart(data.add(steps))
         .mark_area(color="var(--accent)", opacity=0.6, interpolate="step-after")
         .encode(
             x=_steps(),
             y=alt.Y("y:Q", title="% of steps", scale=alt.Scale(domain=[0, 100])),
         )
     )
-    return panel(text, f"{text}.", chart, _HEIGHT)
+    return panel(text, f"{text}.", chart, data, _HEIGHT)
 
 
 def _names(found: dict[str, list[Point]]) -> list[Key]:
@@ -124,28 +129,37 @@ def _steps() -> alt.X:
     return alt.X("x:Q", title="step", axis=alt.Axis(tickCount=4, format="~s", grid=False))
 
 
-def _lines(found: dict[str, list[Point]], title: str, scale: alt.Scale) -> alt.LayerChart:
+def _lines(
+    data: Data, found: dict[str, list[Point]], title: str, scale: alt.Scale
+) -> alt.LayerChart:
     """Curves thinned for the page; long ones as a faint line and its running mean."""
     keys = list(found)
     plain = {key: thin(points) for key, points in found.items()}
     longest = max(len(points) for points in found.values())
     if longest < SMOOTH_FROM:
-        return layers(_line(plain, keys, title, scale, 1.0))
+        return layers(_line(data, plain, keys, title, scale, 1.0))
     means = {key: thin(smooth(points), LONGEST // 2) for key, points in found.items()}
-    return layers(_line(plain, keys, title, scale, 0.22), _line(means, keys, title, scale, 1.0))
+    return layers(
+        _line(data, plain, keys, title, scale, 0.22), _line(data, means, keys, title, scale, 1.0)
+    )
 
 
 def _line(
-    found: dict[str, list[Point]], keys: list[str], title: str, scale: alt.Scale, opacity: float
+    data: Data,
+    found: dict[str, list[Point]],
+    keys: list[str],
+    title: str,
+    scale: alt.Scale,
+    opacity: float,
 ) -> alt.Chart:
-    data = [
+    rows = [
         {"key": key, "x": x, "y": float(f"{y:.5g}")}
         for key, points in found.items()
         for x, y in points
     ]
     faint = opacity < 1
     chart: alt.Chart = (
-        alt.Chart(values(data))
+        alt.Chart(data.add(rows))
         .mark_line(strokeWidth=1 if faint else 2, opacity=opacity)
         .encode(
             x=_steps(),

@@ -124,10 +124,10 @@ def headline(record: Record) -> str:
     """The title of the page: how much of which data."""
     total = trained_on(record)
     asked = count(record.request.size)
-    data = record.data.name or "an unnamed data set"
+    data = f" of {clip(record.data.name, 100)}" if record.data.name else ""
     if total is None:
-        return f"Forget {plural(record.request.size, 'record')} of {data}"
-    return f"Forget {asked} of {count(total)} training records of {data}"
+        return f"Forget {plural(record.request.size, 'training record')}{data}"
+    return f"Forget {asked} of {count(total)} training records{data}"
 
 
 def asked(record: Record) -> str:
@@ -136,10 +136,11 @@ def asked(record: Record) -> str:
     which = f"{plural(record.request.size, 'training record')}"
     if total:
         which = f"{which} ({share(record.request.size, total)} of {count(total)})"
+    name = f" \u201c{clip(record.model.name, 100)}\u201d" if record.model.name else ""
+    size = plural(record.model.parameters, "parameter")
     return (
-        f"Remove the influence of {which}, {selection(record.request.forget)}, from the model "
-        f"\u201c{record.model.name or 'unnamed'}\u201d "
-        f"({plural(record.model.parameters, 'parameter')}), by the method {record.method.name}."
+        f"Remove the influence of {which}, {selection(record.request.forget)}, "
+        f"from the model{name} ({size}), by the method {clip(record.method.name, 100)}."
     )
 
 

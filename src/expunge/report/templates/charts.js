@@ -12,7 +12,7 @@
       labelColor: "var(--muted)", titleColor: "var(--muted)", domainColor: "var(--line)",
       tickColor: "var(--line)", gridColor: "var(--line)", gridOpacity: 0.6,
       labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8,
-      labelPadding: 5, labelOverlap: "greedy", labelFlush: false
+      labelPadding: 5, titleLimit: 190, labelOverlap: "greedy", labelFlush: false
     },
     axisX: { grid: false }
   };
@@ -40,6 +40,9 @@
       // The chart is one image with the text of its label; its parts are no use one by one.
       place.querySelector("svg").setAttribute("aria-hidden", "true");
       place.dataset.drawn = "yes";
+    }).catch(function (error) {
+      place.textContent = place.getAttribute("aria-label");
+      throw error;
     });
   }
   Array.prototype.forEach.call(document.querySelectorAll(".chart"), draw);
