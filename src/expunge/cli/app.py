@@ -9,6 +9,7 @@ import typer
 
 import expunge
 
+from ..core.allocator import keep_freed_memory
 from . import check, cite, demo, evaluate, methods, report, unlearn
 from .errors import COMMAND, DEBUG, guarded
 
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: done. 1: the result was refused, or something unforeseen. 2: bad input.
         130: interrupted. ``--debug``, anywhere, lets exceptions through.
     """
+    if argv is None:  # a process of its own, not a call from a program
+        keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
         print(f"expunge {expunge.__version__}")

@@ -64,4 +64,4 @@ def summary(record: "Record", folder: Path) -> None:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return "?" if value is None else f"{value:.2f}"

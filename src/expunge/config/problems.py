@@ -1,7 +1,7 @@
 """Turns pydantic's findings into sentences that say what to write instead."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,7 +25,7 @@ _EXPECTED = {
 
 def translate(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """One line per problem: ``key.path: what was expected, what was found``."""
-    lines = {}
+    lines: dict[str, str] = {}
     for item in error.errors():
         place = _place(item["loc"])
         if item["type"] == "extra_forbidden":
@@ -43,25 +43,28 @@ def translate(error: ValidationError, model: type[BaseModel]) -> list[str]:
 def describe(item: Mapping[str, Any]) -> str:
     """What was expected and found, from one entry of ``ValidationError.errors()``."""
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind in ("union_tag_not_found", "union_tag_invalid", "literal_error"):
+        return _choice(kind, value, context)
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {show(value)}"
     if kind == "value_error":
         return str(context["error"])
+    if kind in ("too_short", "string_too_short"):
+        return f"expected at least {context['min_length']} of them, got {show(value)}"
+    message = str(item["msg"]).removeprefix("Input should be ")
+    return f"expected {message}, got {show(value)}"
+
+
+def _choice(kind: str, value: object, context: Mapping[str, Any]) -> str:
     if kind == "union_tag_not_found":
         return f"expected a key kind with one of {_tags(context)}" + _found_table(value)
     if kind == "union_tag_invalid":
         return f"expected kind to be one of {_tags(context)}; got {show(context['tag'])}" + (
             did_you_mean(context["tag"], ["random", "classes", "groups", "ids"])
         )
-    if kind == "literal_error":
-        known = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return f"expected one of {', '.join(known)}; got {show(value)}" + (
-            did_you_mean(str(value), known)
-        )
-    if kind in ("too_short", "string_too_short"):
-        return f"expected at least {context['min_length']} of them, got {show(value)}"
-    message = str(item["msg"]).removeprefix("Input should be ")
-    return f"expected {message}, got {show(value)}"
+    known = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+    found = f"got {show(value)}{did_you_mean(str(value), known)}"
+    return f"expected one of {', '.join(known)}; {found}"
 
 
 def show(value: object) -> str:
@@ -91,15 +94,11 @@ def _keys(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """Keys of the section at ``loc``, found through the annotations."""
     current: Any = model
     for part in loc:
-        annotation = current.model_fields[part].annotation if part in current.model_fields else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            current = annotation
-        elif annotation is not None:  # a tagged union: the next part is the tag
-            branches = annotation.__args__
-            tags = {
-                branch.model_fields["kind"].annotation.__args__[0]: branch for branch in branches
-            }
-            current = tags[loc[-1]]
+        current = current.model_fields[part].annotation
+        if not isinstance(current, type):  # a tagged union: the last part is the tag
+            branches = get_args(current)
+            tags = [get_args(one.model_fields["kind"].annotation)[0] for one in branches]
+            current = branches[tags.index(loc[-1])]
             break
     return list(current.model_fields)
 

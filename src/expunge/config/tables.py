@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -30,11 +30,8 @@ def build_method(table: Mapping[str, Any], methods: Mapping[str, type[Method]]) 
     given = dict(table)
     cls: Any = _named(given.pop("name", DEFAULT_METHOD), methods, "method.name")
     if "preset" not in given:
-        method: Method = _build(cls, None, given, "method")
-        return method
-    base = _preset(cls, given)
-    method = _build(cls, base, given, "method")
-    return method
+        return cast(Method, _build(cls, None, given, "method"))
+    return cast(Method, _build(cls, _preset(cls, given), given, "method"))
 
 
 def build_recipe(table: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> Recipe:
@@ -45,8 +42,7 @@ def build_recipe(table: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> Rec
     """
     given = dict(table)
     base = _named(given.pop("recipe", DEFAULT_RECIPE), recipes, "training.recipe")
-    recipe: Recipe = _build(Recipe, base, given, "training")
-    return recipe
+    return cast(Recipe, _build(Recipe, base, given, "training"))
 
 
 def method_schema(methods: Mapping[str, type[Method]]) -> dict[str, Any]:
@@ -103,7 +99,7 @@ def _preset(cls: Any, given: dict[str, Any]) -> Any:
         raise ConfigError([f"method.preset: {cls.name} has no preset; delete this key"])
     if preset != PRESET:
         raise ConfigError([f'method.preset: expected "{PRESET}", got {show(preset)}'])
-    if not isinstance(setting, str) or not isinstance(fraction, int | float):
+    if not isinstance(setting, str) or not isinstance(fraction, int | float | str):
         raise ConfigError(
             [
                 'method.preset: expected setting (e.g. "cifar10") and fraction (e.g. 0.1) '

@@ -1,8 +1,8 @@
 """From a config to a finished run on disk."""
 
 from .check import check_run as check_run
-from .demo import demo as demo
-from .demo import demo_config as demo_config
+from .demonstration import demo as demo
+from .demonstration import demo_config as demo_config
 from .prepare import Prepared as Prepared
 from .prepare import load as load
 from .prepare import prepare as prepare

@@ -1,5 +1,6 @@
 """What a run would do, without doing it."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,4 +46,4 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
 
 
 def _fields(method: Any) -> dict[str, Any]:
-    return {name: getattr(method, name) for name in method.__dataclass_fields__}
+    return {field.name: getattr(method, field.name) for field in fields(method)}

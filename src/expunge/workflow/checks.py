@@ -27,8 +27,9 @@ def check_dataset(name: str, dataset: Any, task: Classification) -> None:
     if dataset is None:
         return
     if not isinstance(dataset, ImageSet):
-        for indices in torch.arange(len(dataset)).split(_CHUNK):
-            _check_finite(name, dataset, indices)
+        for start in range(0, len(dataset), _CHUNK):
+            stop = min(start + _CHUNK, len(dataset))
+            _check_finite(name, dataset, torch.arange(start, stop))
     try:
         task.check_labels(task.labels(dataset))
     except DataError as error:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from ..config import Config
-from ..core.batches import seeded
-from ..core.data import UnlearningData, take
-from ..core.errors import DataError, InputError, ModelError
+from ..core.data import UnlearningData
+from ..core.errors import InputError, ModelError
 from ..core.guard import first_non_finite
 from ..core.method import Method
 from ..data import Bundle, load_source, select_forget
@@ -155,7 +154,7 @@ def _device(name: str) -> torch.device:
 
 def _load_bundle(config: Config) -> Bundle:
     data = config.data
-    bundle = load_source(
+    return load_source(
         data.source,
         path=data.path,
         image_size=data.image_size,
@@ -166,28 +165,8 @@ def _load_bundle(config: Config) -> Bundle:
         std=data.std,
         augment=data.augment,
         arguments=data.arguments,
+        validation_from_test=data.validation_from_test,
     )
-    return _with_validation_from_test(bundle, data.validation_from_test)
-
-
-def _with_validation_from_test(bundle: Bundle, share: float) -> Bundle:
-    """Move a fixed share of the test set to the validation set."""
-    if not share:
-        return bundle
-    if bundle.test is None:
-        raise DataError(
-            f"data.validation_from_test = {share:g} needs a test set, but {bundle.name} has none; "
-            "set it to 0 and data.test to a share of the training set"
-        )
-    count = round(share * len(bundle.test))
-    if not 0 < count < len(bundle.test):
-        raise DataError(
-            f"data.validation_from_test = {share:g} moves {count} of {len(bundle.test)} test "
-            "samples; choose a share that leaves some in both sets"
-        )
-    order = torch.randperm(len(bundle.test), generator=seeded("validation from test"))
-    moved, kept = order[:count].sort().values, order[count:].sort().values
-    return replace(bundle, validation=take(bundle.test, moved), test=take(bundle.test, kept))
 
 
 def _placed(bundle: Bundle, config: Config, net: Net, device: torch.device) -> Bundle:

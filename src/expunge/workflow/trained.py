@@ -27,8 +27,13 @@ class Options:
 
     def log(self, what: str) -> Log:
         """A listener that adds to every row what the run is at."""
-        listen = self.on_log or (lambda row: None)
-        return lambda row: listen({"doing": what, **row})
+        listen = self.on_log
+
+        def log(row: dict[str, Any]) -> None:
+            if listen is not None:
+                listen({"doing": what, **row})
+
+        return log
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from .. import __version__
+from .. import __version__, report
 from ..config import Config
 from ..core.batches import derive_seed
 from ..core.record import Record
@@ -16,7 +16,6 @@ from ..core.unlearn import Unlearned, model_digest, unlearn
 from ..data import request_digest
 from ..evaluation import evaluate
 from ..models import save_weights
-from ..report.html import report
 from .folder import MEGABYTE, OutputFolder
 from .prepare import Prepared, prepare
 from .trained import Net, Options, fresh_net, metadata, original, references
@@ -95,7 +94,7 @@ def finish(
 def needed_bytes(prepared: Prepared) -> int:
     """What a run writes at most: results, references, and a checkpoint with its successor."""
     state = prepared.net.model.state_dict().values()
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in state)
+    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in state)
     copies = 2 + prepared.config.reference.retrain + 2 * 3  # weights, momentum, state
     return copies * weights + 4 * MEGABYTE
 
