@@ -44,8 +44,10 @@ class Wishes:
                     f"{self.validation_from_test}, got validation = {self.validation}; "
                     "validation images come from one of the two files"
                 )
-        if self.limit is not None and (isinstance(self.limit, bool) or self.limit < 2):
-            raise DataError(f"expected limit >= 2 images, got {self.limit!r}")
+        if self.limit is not None and (type(self.limit) is not int or self.limit < 2):
+            raise DataError(
+                f"expected limit to be a whole number of images >= 2, got {self.limit!r}"
+            )
         if (self.mean is None) != (self.std is None):
             raise DataError("expected mean and std together, got only one of them")
 

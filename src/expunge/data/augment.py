@@ -30,7 +30,8 @@ class Augmentation:
         """Leave images as they are."""
         return cls(crop=0, flip=False)
 
-    def __bool__(self) -> bool:
+    @property
+    def active(self) -> bool:
         """Whether there is anything to vary."""
         return self.crop > 0 or self.flip
 

@@ -73,6 +73,8 @@ def read_labels(dataset: Any) -> Tensor:
         if column is None or callable(column) or len(column) != len(dataset):
             continue
         if getattr(dataset, "target_transform", None) is None:
+            if isinstance(column, Tensor) and not column.is_floating_point():
+                return column.long().cpu()
             values = column.tolist() if hasattr(column, "tolist") else list(column)
             return torch.tensor([whole_label(value, at) for at, value in enumerate(values)])
     return torch.tensor([whole_label(label, at) for at, (_, label) in enumerate(items(dataset))])

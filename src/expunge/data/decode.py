@@ -146,9 +146,9 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     pixels = to_pixels(image)  # palettes and single bits cannot be interpolated
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     side = min(image.size)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return square.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _wrong_size(

@@ -1,8 +1,12 @@
 """Data from the user's own code: ``package.module:factory``."""
 
 import importlib
-from collections.abc import Mapping
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +14,7 @@ from torch import Tensor
 
 from ..core.checks import did_you_mean
 from ..core.data import UnlearningData
-from ..core.errors import DataError, InputError
+from ..core.errors import DataError, ExpungeError, InputError
 from ..tasks.classification import unpack
 from .assemble import Wishes, divide
 from .augment import Augmentation
@@ -61,11 +65,12 @@ def import_callable(source: str) -> Any:
     """
     module_name, _, name = source.partition(":")
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
+        with current_folder_importable():
+            module = importlib.import_module(module_name)
+    except Exception as error:  # the module's own code may raise anything
         raise InputError(
-            f"{module_name!r} cannot be imported ({error}); run the command where Python finds "
-            "it, or install the package"
+            f"{module_name!r} cannot be imported ({type(error).__name__}: {error}); start the "
+            "command in the folder that holds it, install it, or repair it"
         ) from error
     found = getattr(module, name, None)
     if not callable(found):
@@ -79,9 +84,33 @@ def import_callable(source: str) -> Any:
 def _call(source: str, arguments: Mapping[str, Any]) -> Any:
     factory = import_callable(source)
     try:
-        return factory(**arguments)
+        inspect.signature(factory).bind(**arguments)
     except TypeError as error:
-        raise InputError(f"{source} cannot be called with {dict(arguments)}: {error}") from error
+        raise InputError(
+            f"{source} cannot be called with the arguments {dict(arguments)}: {error}"
+        ) from error
+    try:
+        with current_folder_importable():  # it may import more
+            return factory(**arguments)
+    except ExpungeError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{source} failed with {type(error).__name__}: {error}; call it by itself to see where"
+        ) from error
+
+
+@contextmanager
+def current_folder_importable() -> Iterator[None]:
+    """Search the current folder first, as ``python -m`` does and a console script does not."""
+    folder = str(Path.cwd())
+    importlib.invalidate_caches()  # the file may have been written a moment ago
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:  # the imported code may have changed the path itself
+            sys.path.remove(folder)
 
 
 def _as_sets(made: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What to forget: from a request to positions in the training set."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ def _class_number(bundle: Bundle, word: Any) -> int:
     if _is_whole(number) and 0 <= number < bundle.num_classes:
         return int(number)
     known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-    hint = did_you_mean(str(word), names)
+    hint = did_you_mean(word, names) if isinstance(word, str) else ""
     if _is_whole(word) and str(word) in names:
         hint = f'; the class of that name is written "{word}"'
     raise DataError(
@@ -168,8 +169,7 @@ def _ids(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
         if isinstance(wanted, str) or not isinstance(wanted, Sequence):
             raise InputError(f"expected forget.ids to be a list, got {wanted!r}")
     names = [_full(name, places) for name in wanted]
-    twice = sorted({name for name in names if names.count(name) > 1}) if _repeats(names) else []
-    if twice:
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise DataError(f"ids occur twice in the forget request: {_some(twice)}; list each once")
     missing = [name for name in names if name not in places]
     if missing:
@@ -185,12 +185,12 @@ def _missing(bundle: Bundle, missing: list[str], known: list[str]) -> DataError:
         inside = [word for word in missing if word in held]
         if inside:
             return DataError(
-                f"{len(inside)} ids are in the {name} set: {_some(inside)}; the model was never "
-                f"trained on them ({use}), so there is nothing to forget; leave them out"
+                f"{_number(inside)} in the {name} set, {use} and never trained on: "
+                f"{_some(inside)}; there is nothing to forget there, leave them out"
             )
     return DataError(
-        f"{len(missing)} ids do not exist: {_some(missing)}; ids of this data look like "
-        f"{known[0]!r}{did_you_mean(missing[0], known[:5000])}"
+        f"{_number(missing)} not in this data: {_some(missing)}; its {len(known)} training ids "
+        f"run from {known[0]!r} to {known[-1]!r}"
     )
 
 
@@ -208,10 +208,6 @@ def _full(name: Any, known: Mapping[str, int]) -> str:
     return f"train/{int(text)}" if text not in known and text.isdecimal() else text
 
 
-def _repeats(names: list[str]) -> bool:
-    return len(set(names)) < len(names)
-
-
 def _list_of(request: Mapping[str, Any], key: str, example: str) -> list[Any]:
     values = request.get(key)
     if isinstance(values, str) or not isinstance(values, Sequence):
@@ -219,6 +215,10 @@ def _list_of(request: Mapping[str, Any], key: str, example: str) -> list[Any]:
     if len(values) == 0:
         raise DataError(f"forget.{key} is empty, so the forget set is empty; e.g. {example}")
     return list(values)
+
+
+def _number(names: Sequence[str]) -> str:
+    return "1 id is" if len(names) == 1 else f"{len(names)} ids are"
 
 
 def _some(names: Sequence[Any]) -> str:

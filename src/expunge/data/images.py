@@ -64,7 +64,8 @@ class ImageSet:
                     f"expected column {name!r} to have {len(images)} values, got {len(values)}"
                 )
         self._set_normalisation(mean, std)
-        self._set_augmentation(augmentation or Augmentation())
+        crop = min(Augmentation.crop, *(side - 1 for side in images.shape[2:]))
+        self._set_augmentation(Augmentation(crop) if augmentation is None else augmentation)
 
     @classmethod
     def from_torch(cls, dataset: Any, **kwargs: Any) -> "ImageSet":
@@ -153,7 +154,7 @@ class ImageSet:
         indices = indices.to(self.device)
         chosen = indices if self._rows is None else self._rows[indices]
         _, height, width, channels = self._pixels.shape
-        if generator is not None and self.augmentation:
+        if generator is not None and self.augmentation.active:
             rows, columns = augmented_pixels(
                 len(chosen), height, width, self.augmentation, generator
             )
@@ -182,7 +183,9 @@ class ImageSet:
         return part
 
     def to(self, device: torch.device | str) -> "ImageSet":
-        """A copy on another device; a subset takes only its own pixels along."""
+        """The same set on a device; when it moves, a subset takes only its own pixels along."""
+        if torch.device(device) == self.device:
+            return self
         moved = copy.copy(self)
         moved._pixels, moved._rows = self._own_pixels().to(device), None
         moved.labels = self.labels.to(device)

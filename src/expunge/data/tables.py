@@ -222,5 +222,5 @@ def _class_names(table: pa.Table) -> dict[str, list[str]]:
         text = (table.schema.metadata or {}).get(b"huggingface", b"{}")
         features = json.loads(text)["info"]["features"]
         return {name: kind["names"] for name, kind in features.items() if "names" in kind}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}  # no such metadata, or of another version: labels then have no names
