@@ -118,7 +118,7 @@ def test_bad_samples_are_named_with_set_and_position() -> None:
     check_dataset("validation", None, task)
     bad = inputs.clone()
     bad[4, 1] = float("inf")
-    with pytest.raises(DataError, match="at position 4 of the train set holds NaN or infinite"):
+    with pytest.raises(DataError, match="'train/4', at position 4 of the train set, holds NaN or"):
         check_dataset("train", TensorDataset(bad, labels), task)
     with pytest.raises(DataError, match=r"in the test set: expected labels between 0 and 1, got 5"):
         check_dataset("test", TensorDataset(inputs, labels * 5), task)

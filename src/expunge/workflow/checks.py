@@ -9,6 +9,7 @@ from ..core.data import UnlearningData, fetch
 from ..core.errors import DataError, InputError
 from ..core.method import Method
 from ..data import Bundle, ImageSet
+from ..data.bundle import ids_of
 from ..models import Net
 from ..tasks import Classification
 from ..tasks.classification import unpack
@@ -80,7 +81,8 @@ def _check_finite(name: str, dataset: Any, indices: torch.Tensor) -> None:
         ) from error
     bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero().flatten()
     if len(bad):
+        first = int(indices[bad[0]])
         raise DataError(
-            f"the image at position {int(indices[bad[0]])} of the {name} set holds NaN or "
-            f"infinite values ({len(bad)} such images there); remove it or repair the loader"
+            f"the image {ids_of(dataset)[first]!r}, at position {first} of the {name} set, holds "
+            f"NaN or infinite values ({len(bad)} such images there); remove it or repair the loader"
         )
