@@ -217,3 +217,15 @@ def test_hand_made_bundles_of_plain_sets(tmp_path: Path) -> None:
     assert bundle.fingerprint() != other.fingerprint()
     with pytest.raises(DataError, match=r"1 id is in the test set.*'test/1'"):
         select_forget(bundle, {"kind": "ids", "ids": ["test/1"]})
+
+
+def test_the_search_path_is_left_as_it_was(module: Writer) -> None:
+    import sys
+
+    before = list(sys.path)
+    module("own_path", IMAGES)
+    load_source("own_path:pair")
+    assert sys.path == before
+    module("own_clean", IMAGES + "import sys\nsys.path.pop(0)\n")
+    load_source("own_clean:pair", validation=0)
+    assert sys.path == before

@@ -247,3 +247,10 @@ def test_without_the_datasets_library(
     assert load_source(f"hf:{tmp_path}").num_classes == 2  # Parquet does not need it
     with pytest.raises(DataError, match=re.escape("pip install 'expunge[data]'")):
         load_source("hf:user/name", arguments={"download": True})
+
+
+def test_a_class_with_one_sample_stays_in_training(tmp_path: Path) -> None:
+    write_table(tmp_path / "train.parquet", random_pixels(9), [0] * 4 + [1] * 4 + [2])
+    bundle = load_source(f"hf:{tmp_path}", validation=0, test=0.1)
+    assert torch.bincount(bundle.train.labels).tolist() == [3, 3, 1]
+    assert torch.bincount(bundle.test.labels).tolist() == [1, 1]
