@@ -26,7 +26,6 @@ _SGD = {
     "weight_decay": {"weight_decay": 0.1},
 }
 _FAST = {"lr": 0.1, "epochs": 2, "batch_size": 8}
-_TRIM = {"trim": 0.2}
 
 CASES: dict[str, Case] = {
     "fine-tune": Case(_FAST, _SGD),
@@ -59,6 +58,17 @@ CASES: dict[str, Case] = {
             "schedule": {"schedule": "constant"},
         },
     ),
+}
+
+
+# Other ways to run a method whose state between steps differs from that of its base.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "scissorhands-held-out": ("scissorhands", {**_FAST, "constraint": "held-out"}),
+    "scissorhands-published": (
+        "scissorhands",
+        {**_FAST, "constraint": "published", "trim": 0.2, "margin": 0.5, "ridge": 1e-3},
+    ),
+    "scissorhands-defaults": ("scissorhands", {}),
 }
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 import expunge.methods as methods_module
 from expunge.core import Guard, GuardError, InputError, Split, UnlearningData, unlearn
 from expunge.methods import METHODS
-from tests.contracts.test_cases import CASES
+from tests.contracts.test_cases import CASES, VARIANTS
 
 LENIENT = Guard(max_retain_drop=100)
 
@@ -209,7 +209,13 @@ class Counting(Deadly):
         return (1 << 40) - self._left
 
 
+def runs():
+    ways = {name: (name, case.base) for name, case in CASES.items()} | VARIANTS
+    return [pytest.param(METHODS[name](**base), id=way) for way, (name, base) in ways.items()]
+
+
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize("method", runs())
 def test_killed_at_any_point_it_resumes_with_the_same_bits(
     blob_conv_model, blobs, task, method, tmp_path, share
 ):

@@ -16,7 +16,7 @@ from .guard import Guard, Health, check_finite, first_non_finite, nothing_change
 from .isolation import isolated_randomness
 from .memory import PeakMemory
 from .method import Method
-from .precision import with_precision
+from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .task import Task
 
@@ -85,6 +85,7 @@ def unlearn(
     _check_request(model, data, method, task, place)
     store = _open_store(folder, resume, model, data, method, seed, precision)
     private = copy.deepcopy(model).to(place)
+    precision = resolve_precision(precision, place)
     precise = with_precision(task, precision, place)
     with isolated_randomness(), PeakMemory(place) as memory:
         before = guard.measure(private, precise, data, place)

@@ -14,10 +14,8 @@ DEFAULT_BATCH = 256
 
 
 def fitting_batch(asked: int | None, dataset: Any, default: int = DEFAULT_BATCH) -> int:
-    """The batch size asked for, or a default that leaves a small set eight steps a pass."""
-    if asked is not None:
-        return asked
-    return max(1, min(default, len(dataset) // 8)) if len(dataset) < 8 * default else default
+    """The batch size asked for, or a default that leaves a small set 16 steps a pass."""
+    return asked if asked is not None else max(1, min(default, len(dataset) // 16))
 
 
 class Descent:

@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.run import Run
 from ..core.task import Task
 from ..tasks.labels import absent_labels
+from .descent import fitting_batch
+from .rate import choose_rate
 
 if TYPE_CHECKING:
     from .scissorhands import Scissorhands
@@ -17,9 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of one run, all of them decided. ``trim`` is None for no trim."""
+    """The settings of one run, all of them decided.
 
-    trim: float | None
+    ``trim`` lists the shares to try, from the smallest; none means no trim.
+    """
+
+    trim: tuple[float, ...]
     relative: bool
     constraint: str
     forget_weight: float
@@ -28,14 +34,26 @@ class Plan:
     batch: int = 512
 
 
-# Two situations, told apart from the labels. Measured in results/ (docs/reproducing.md).
+# Two situations, told apart from the labels. Measured on pilot seeds, see
+# docs/reproducing.md.
 _SAMPLES = Plan(
-    trim=None, relative=False, constraint="held-out", forget_weight=0.3, lr=0.1, epochs=1.5
+    trim=(), relative=False, constraint="held-out", forget_weight=0.3, lr=0.1, epochs=1.5
 )
-_CLASSES = Plan(trim=0.01, relative=True, constraint="off", forget_weight=0.0, lr=0.05, epochs=1.0)
+_CLASSES = Plan(
+    trim=(0.01, 0.02, 0.03, 0.05, 0.1),
+    relative=True,
+    constraint="off",
+    forget_weight=0.0,
+    lr=0.05,
+    epochs=1.0,
+)
+_LEAST_STEPS = 60  # of repair, for sets so small that an epoch is a few steps
+_WEIGHTS = {"held-out": 0.3, "always": 0.05, "published": 0.05, "off": 0.0}
 
 
-def make_plan(options: "Scissorhands", task: Task, data: UnlearningData, run: Run) -> Plan:
+def make_plan(
+    options: "Scissorhands", model: nn.Module, task: Task, data: UnlearningData, run: Run
+) -> Plan:
     """Fill in what ``options`` leaves open, and put each choice into the record.
 
     Raises:
@@ -49,19 +67,23 @@ def make_plan(options: "Scissorhands", task: Task, data: UnlearningData, run: Ru
         "whole classes" if whole else "samples of known classes",
         f"{100 * share:.0f} % of the forget set has labels that the retain set does not hold",
     )
-    constraint = _constraint(options, base, data, run)
-    weights = {"held-out": base.forget_weight or 0.3, "always": 0.0, "published": 0.05, "off": 0.0}
-    if options.constraint == "always":
-        weights["always"] = 0.05
+    constraint, weight = _constraint(options, base, data, run)
     return Plan(
-        trim=_choose(run, "trim", options.trim, base.trim, _TRIM_REASON[whole]),
-        relative=_choose(run, "relative", options.relative, base.relative, _RELATIVE_REASON),
+        trim=_shares(options, base, run),
+        relative=_choose(
+            run,
+            "relative",
+            options.relative,
+            base.relative,
+            "ranked against D_r where D_f is of a kind that D_r does not hold",
+        ),
         constraint=constraint,
         forget_weight=_choose(
-            run, "forget_weight", options.forget_weight, weights[constraint], _WEIGHT_REASON
+            run, "forget_weight", options.forget_weight, weight, "the default of this constraint"
         ),
-        lr=_choose(run, "lr", options.lr, base.lr, "measured on pilot seeds"),
-        epochs=_choose(run, "epochs", options.epochs, base.epochs, "measured on pilot seeds"),
+        lr=_rate(options, base, model, task, data, run),
+        epochs=_epochs(options, base, data, run),
+        batch=base.batch,
     )
 
 
@@ -74,38 +96,64 @@ def absent_share(task: Task, data: UnlearningData) -> float:
     return torch.isin(labels.cpu(), absent.cpu()).float().mean().item()
 
 
-_TRIM_REASON = {
-    True: "a whole class: trimming what D_f needs more than D_r does removes it",
-    False: "single samples: the weights that matter for them matter for all others too",
-}
-_RELATIVE_REASON = "ranked against D_r where D_f is of a kind that D_r does not hold"
-_WEIGHT_REASON = "the default of this constraint"
-
-
-def _constraint(options: "Scissorhands", base: Plan, data: UnlearningData, run: Run) -> str:
+def _constraint(
+    options: "Scissorhands", base: Plan, data: UnlearningData, run: Run
+) -> tuple[str, float]:
+    """The constraint, and the default weight of the forget loss under it."""
     if options.constraint == "held-out" and data.validation is None:
         raise InputError(
             'constraint = "held-out" needs held-out data, but data.validation is None; '
             'give a validation set, or use constraint = "always"'
         )
     if options.constraint != "auto":
-        return options.constraint
+        return options.constraint, _WEIGHTS[options.constraint]
     if base.constraint == "held-out" and data.validation is None:
         run.decide("constraint", "always", "there is no held-out data to compare D_f with")
-        return "always"
+        return "always", 0.0  # without ascent it needs no level to stop at
     reason = {
         "held-out": "D_f should be fitted as well as data that was never seen, and no worse",
         "off": "the loss on a class that was never seen has no level to hold; trim suffices",
     }[base.constraint]
     run.decide("constraint", base.constraint, reason)
-    return base.constraint
+    return base.constraint, base.forget_weight
+
+
+def _shares(options: "Scissorhands", base: Plan, run: Run) -> tuple[float, ...]:
+    if options.trim == "auto":
+        if not base.trim:  # else the trim itself reports what it chose
+            run.decide("trim", None, "what matters for single samples matters for all others")
+        return base.trim
+    return () if options.trim == "off" else (float(options.trim),)
+
+
+def _rate(
+    options: "Scissorhands",
+    base: Plan,
+    model: nn.Module,
+    task: Task,
+    data: UnlearningData,
+    run: Run,
+) -> float:
+    if options.lr is not None:
+        return options.lr
+    size = fitting_batch(options.batch_size, data.retain, base.batch)
+    found = run.once("rate", lambda: choose_rate(model, task, data, run, start=base.lr, batch=size))
+    run.decide("lr", found[0], found[1])
+    return float(found[0])
+
+
+def _epochs(options: "Scissorhands", base: Plan, data: UnlearningData, run: Run) -> float:
+    if options.epochs is not None:
+        return options.epochs
+    size = fitting_batch(options.batch_size, data.retain, base.batch)
+    epochs = max(base.epochs, _LEAST_STEPS / max(1, len(data.retain) // size))
+    run.decide("epochs", epochs, f"measured on pilot seeds; at least {_LEAST_STEPS} steps")
+    return epochs
 
 
 def _choose(run: Run, name: str, asked: Any, default: Any, reason: str) -> Any:
     """What was asked for, or the default, which is then put into the record."""
-    if asked == "off":
-        return None
-    if asked is not None and asked != "auto":
+    if asked is not None:
         return asked
     run.decide(name, default, reason)
     return default

@@ -1,5 +1,6 @@
 """Scissorhands: trim what the forget set depends on most, then repair the rest."""
 
+import copy
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from ..core.checks import check_choice, check_not_negative, check_positive, check_share
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
+from ..core.guard import probe
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -28,6 +30,8 @@ from .plan import Plan, make_plan
 from .presets import published_scissorhands
 from .repair import Repair
 
+_LOOK = 500  # samples of D_f on which a trim is judged
+_MOSTLY = 50.0  # percent
 CONSTRAINTS = ("auto", "held-out", "always", "published", "off")
 
 
@@ -147,7 +151,7 @@ class Scissorhands:
         return cls(**{**published_scissorhands(setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
-        plan = make_plan(self, task, data, run)
+        plan = make_plan(self, model, task, data, run)
         _Trim(self, plan, task, data, run)(model)
         Repair(self, plan, task, data, run)(model)
         return model
@@ -173,22 +177,40 @@ class _Trim:
     run: Run
 
     def __call__(self, model: nn.Module) -> None:
-        if self.plan.trim is None:
+        if not self.plan.trim:
             return
         published = self.plan.constraint == "published"
         # The authors score in train mode; elsewhere the trained function is scored, and
         # BatchNorm statistics stay where they are.
         model.train(published)
-        share = self.plan.trim
-        masks = self.run.once("trim", lambda: self._masks(model, share))
-        generator = self.run.generator("reinit")
-        reinitialise(model, masks, scheme=self.options.init, generator=generator)
+        found = self.run.once("trim", lambda: self._masks(model, self.plan.trim))
+        if len(self.plan.trim) > 1:
+            reason = "the smallest share after which most of D_f is predicted wrongly"
+            self.run.decide("trim", found["share"], reason)
+        self._fill(model, found["masks"])
         model.train()
 
-    def _masks(self, model: nn.Module, share: float) -> dict[str, Tensor]:
+    def _masks(self, model: nn.Module, shares: tuple[float, ...]) -> dict[str, Any]:
+        """Masks of the smallest share after which D_f is mostly predicted wrongly."""
         scores = self._scores(model, "trim-forget", self.data.forget)
         if self.plan.relative:
             scores = relative(scores, self._scores(model, "trim-retain", self.data.retain))
+        for share in shares:
+            masks = self._mark(model, scores, share)
+            if share == shares[-1]:
+                break
+            trimmed = copy.deepcopy(model)
+            self._fill(trimmed, masks)
+            health = probe(trimmed, self.task, self.data.forget, _LOOK, self.run.device)
+            if health.accuracy is None or health.accuracy < _MOSTLY:
+                break
+        return {"share": share, "masks": masks}
+
+    def _fill(self, model: nn.Module, masks: dict[str, Tensor]) -> None:
+        generator = self.run.generator("reinit")
+        reinitialise(model, masks, scheme=self.options.init, generator=generator)
+
+    def _mark(self, model: nn.Module, scores: dict[str, Tensor], share: float) -> dict[str, Tensor]:
         masks = top_share(scores, share, per_layer=self.options.per_layer)
         if self.options.trim_filter:
             kept = select_parameters(model, self.options.trim_filter)

@@ -12,7 +12,7 @@ from expunge.core import Guard, InputError, Run, UnlearningData, unlearn
 from expunge.methods import Scissorhands
 
 LENIENT = Guard(max_retain_drop=100)
-ONE_STEP = {"lr": 0.01, "epochs": 0.01, "momentum": 0.0, "weight_decay": 0.0}
+ONE_STEP = {"lr": 0.01, "epochs": 0.01, "batch_size": 15, "momentum": 0.0, "weight_decay": 0.0}
 
 
 def by_class(blobs, label):
