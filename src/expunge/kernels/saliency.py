@@ -166,13 +166,14 @@ def _add_gradient(
         by_sample = variant == "signed-sum"
         risk = losses.sum() if by_sample else losses.mean()
         found = torch.autograd.grad(risk, weights, allow_unused=True)
-    pairs = [(t, g) for t, g in zip(totals, found, strict=True) if g is not None]
-    if not pairs:
-        return len(losses) if by_sample else 1
-    kept, gradients = [t for t, _ in pairs], [g for _, g in pairs]
     # The modulus of gradient * theta is that of the gradient times |theta|, so theta can
     # wait until the end and both variants cost one addition per batch.
-    torch._foreach_add_(kept, gradients if by_sample else torch._foreach_abs(gradients))
+    pairs = [(t, g) for t, g in zip(totals, found, strict=True) if g is not None]
+    if not by_sample:
+        for total, gradient in pairs:  # one small temporary, not a second gradient
+            total.add_(gradient.abs())
+    elif pairs:
+        torch._foreach_add_([total for total, _ in pairs], [gradient for _, gradient in pairs])
     return len(losses) if by_sample else 1
 
 
