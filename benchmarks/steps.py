@@ -72,7 +72,7 @@ def repair(model: nn.Module, data: UnlearningData, batch: int, constraint: str) 
         trim="off", constraint=constraint, batch_size=batch, lr=1e-4, epochs=1, relative=False
     )
     run = Run(0)
-    Repair(method, make_plan(method, model, TASK, data, run), TASK, data, run)(model)
+    Repair(method, make_plan(method, model, TASK, data, run), TASK, data, run)(model, "repair")
 
 
 def bare_loop(model: nn.Module, data: UnlearningData, batch: int) -> None:

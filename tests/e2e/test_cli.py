@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 import torch
@@ -52,7 +53,7 @@ def test_unlearn_shows_verdict_scores_and_where_things_are(config, expunge) -> N
 def test_json_is_all_there_is_on_stdout(config, expunge) -> None:
     result = expunge("unlearn", config, "--out", "out", "--json")
     assert result.json()["schema"] == "expunge.record/1"
-    assert result.out == open("out/record.json").read()  # noqa: PTH123, SIM115
+    assert result.out == Path("out/record.json").read_text()
     scores = expunge("evaluate", config, "out/model.safetensors", "--json").json()
     assert scores["scores"] == result.json()["scores"]["unlearned"]
     found = expunge("check", config, "--json").json()
@@ -81,10 +82,10 @@ def test_evaluate_report_and_check_for_people(config, expunge) -> None:
     scored = expunge("evaluate", config, "out/original.safetensors")
     assert "original.safetensors" in scored.out
     assert "forgotten" in scored.out
-    before = open("out/report.html").read()  # noqa: PTH123, SIM115
+    before = Path("out/report.html").read_text()
     reported = expunge("report", "out/record.json", "--out", "other.html")
     assert reported.out == "Report: other.html\n"
-    assert open("other.html").read() == before  # noqa: PTH123, SIM115
+    assert Path("other.html").read_text() == before  # noqa: PTH123, SIM115
     assert expunge("report", "out/record.json").out == "Report: out/report.html\n"
     checked = expunge("check", config, "--set", "reference.retrain=1")
     assert checked.code == 0
@@ -182,7 +183,8 @@ def test_importing_is_light_and_the_module_can_be_run() -> None:
         "assert not heavy, heavy\n"
     )
     words = [sys.executable, "-c", code]
-    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     words = [sys.executable, "-m", "expunge", "--version"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.stdout == "expunge 0.1.0\n"

@@ -24,4 +24,5 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False  # another C library
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 64 << 20))
-    return all([bool(mallopt(key, value)) for key, value in settings])
+    taken = [mallopt(key, value) for key, value in settings]
+    return all(taken)

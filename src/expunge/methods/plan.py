@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Plan:
     """The settings of one run, all of them decided.
 
-    ``trim`` lists the shares to try, from the smallest; none means no trim.
+    ``trim`` lists the shares to trim in turn, each followed by repair, until D_f is gone;
+    an empty list means one repair without a trim.
     """
 
     trim: tuple[float, ...]
@@ -40,7 +41,7 @@ _SAMPLES = Plan(
     trim=(), relative=False, constraint="held-out", forget_weight=0.3, lr=0.1, epochs=1.5
 )
 _CLASSES = Plan(
-    trim=(0.01, 0.02, 0.03, 0.05, 0.1),
+    trim=(0.01, 0.03, 0.1),
     relative=True,
     constraint="off",
     forget_weight=0.0,
@@ -120,7 +121,7 @@ def _constraint(
 
 def _shares(options: "Scissorhands", base: Plan, run: Run) -> tuple[float, ...]:
     if options.trim == "auto":
-        if not base.trim:  # else the trim itself reports what it chose
+        if not base.trim:  # else reported when it is known which share sufficed
             run.decide("trim", None, "what matters for single samples matters for all others")
         return base.trim
     return () if options.trim == "off" else (float(options.trim),)

@@ -14,6 +14,7 @@ from ..kernels import frozen_statistics
 
 _STEPS = 10
 _LOWEST = 1e-5
+_SLIGHT = 0.005  # of the loss ceiling: 0.1 nats; nets that fit D_r perfectly need a floor
 
 
 def choose_rate(
@@ -23,8 +24,8 @@ def choose_rate(
 
     A trial takes ten SGD steps (momentum 0.9) on D_r with a copy of the model. It does no
     harm if the loss on the batches it trains on stays below that on held-out data before
-    (or below twice its own start, if there is no held-out data): a larger step would cost
-    more than the difference between seen and unseen, which is what repair is about.
+    (or below twice its own start, if that is more): a larger step would cost more than the
+    difference between seen and unseen, which is what repair is about.
 
     Cost: ten forward and backward passes per trial; one trial where ``start`` is fine.
     """
@@ -33,10 +34,10 @@ def choose_rate(
     stream = run.batches("rate", data.retain, size)
     with frozen_statistics(model), torch.no_grad():
         seen = task.loss(model, stream[_STEPS]).mean().item()
-        limit = 2 * seen
+        limit = max(2 * seen, _SLIGHT * task.loss_ceiling)
         if data.validation is not None:
             held = run.batches("rate-held-out", data.validation, min(size, len(data.validation)))
-            limit = max(1.5 * seen, task.loss(model, held[0]).mean().item())
+            limit = max(limit, task.loss(model, held[0]).mean().item())
     rate, tried = start, 0
     while rate > _LOWEST:
         tried += 1

@@ -29,27 +29,28 @@ class Repair:
         task: Task,
         data: UnlearningData,
         run: Run,
+        suffix: str = "",
     ) -> None:
         self._options, self._plan, self._task, self._run = options, plan, task, run
         size = fitting_batch(options.batch_size, data.retain, plan.batch)
         forget_size = min(size, len(data.forget))
-        self._retain = run.batches("retain", data.retain, size)
-        self._forget = run.batches("forget", data.forget, forget_size)
+        self._retain = run.batches(f"retain{suffix}", data.retain, size)
+        self._forget = run.batches(f"forget{suffix}", data.forget, forget_size)
         if plan.constraint == "held-out":
             # A quarter of the batch is enough: the running mean smooths what is left.
             held = min(max(1, forget_size // 4), len(data.validation))
-            self._held_out = run.batches("held-out", data.validation, held)
+            self._held_out = run.batches(f"held-out{suffix}", data.validation, held)
         if plan.constraint == "published":
             anchor = min(size, len(data.forget))
-            self._anchors = run.batches("anchor", data.forget, anchor)
+            self._anchors = run.batches(f"anchor{suffix}", data.forget, anchor)
         self._state: dict[str, Any] = {}
 
-    def __call__(self, model: nn.Module) -> None:
-        """Repair ``model`` in place."""
+    def __call__(self, model: nn.Module, stage: str) -> None:
+        """Repair ``model`` in place; ``stage`` names it in checkpoints and in the history."""
         options, plan = self._options, self._plan
         self._descent = Descent(model, self._run, plan.lr, options.momentum, options.weight_decay)
         self._covered = _places(model, options.cover)
-        for step in self._descent.steps("repair", plan.epochs, self._retain, self._state):
+        for step in self._descent.steps(stage, plan.epochs, self._retain, self._state):
             self._set_rate(step)
             row, constraint = self._look_at_forget(model, step)
             loss = self._task.loss(model, self._retain[step]).mean()

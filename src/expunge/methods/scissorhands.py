@@ -1,6 +1,5 @@
 """Scissorhands: trim what the forget set depends on most, then repair the rest."""
 
-import copy
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -30,8 +29,8 @@ from .plan import Plan, make_plan
 from .presets import published_scissorhands
 from .repair import Repair
 
-_LOOK = 500  # samples of D_f on which a trim is judged
-_MOSTLY = 50.0  # percent
+_LOOK = 500  # samples of D_f on which a turn of trim and repair is judged
+_GONE = 2.0  # percent of them that may still be predicted rightly
 CONSTRAINTS = ("auto", "held-out", "always", "published", "off")
 
 
@@ -152,9 +151,29 @@ class Scissorhands:
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         plan = make_plan(self, model, task, data, run)
-        _Trim(self, plan, task, data, run)(model)
-        Repair(self, plan, task, data, run)(model)
+        if not plan.trim:
+            Repair(self, plan, task, data, run)(model, "repair")
+            return model
+        for turn, share in enumerate(plan.trim):
+            suffix = f"-{turn + 1}" if turn else ""
+            _Trim(self, plan, task, data, run, share, suffix)(model)
+            Repair(self, plan, task, data, run, suffix)(model, f"repair{suffix}")
+            if self.trim != "auto":
+                return model
+            left = _left(model, task, data, run, suffix)
+            run.decide("trim", share, f"after repair {left:.1f} % of D_f are predicted rightly")
+            if left <= _GONE:
+                break
         return model
+
+
+def _left(model: nn.Module, task: Task, data: UnlearningData, run: Run, suffix: str) -> float:
+    """Percent of D_f predicted rightly; a net that never saw its labels never does."""
+
+    def look() -> float:
+        return probe(model, task, data.forget, _LOOK, run.device).accuracy or 0.0
+
+    return float(run.once(f"look{suffix}", look))
 
 
 def _check_pattern(name: str, pattern: str | None) -> None:
@@ -175,43 +194,24 @@ class _Trim:
     task: Task
     data: UnlearningData
     run: Run
+    share: float
+    suffix: str
 
     def __call__(self, model: nn.Module) -> None:
-        if not self.plan.trim:
-            return
         published = self.plan.constraint == "published"
         # The authors score in train mode; elsewhere the trained function is scored, and
         # BatchNorm statistics stay where they are.
         model.train(published)
-        found = self.run.once("trim", lambda: self._masks(model, self.plan.trim))
-        if len(self.plan.trim) > 1:
-            reason = "the smallest share after which most of D_f is predicted wrongly"
-            self.run.decide("trim", found["share"], reason)
-        self._fill(model, found["masks"])
+        masks = self.run.once(f"trim{self.suffix}", lambda: self._masks(model))
+        generator = self.run.generator(f"reinit{self.suffix}")
+        reinitialise(model, masks, scheme=self.options.init, generator=generator)
         model.train()
 
-    def _masks(self, model: nn.Module, shares: tuple[float, ...]) -> dict[str, Any]:
-        """Masks of the smallest share after which D_f is mostly predicted wrongly."""
+    def _masks(self, model: nn.Module) -> dict[str, Tensor]:
         scores = self._scores(model, "trim-forget", self.data.forget)
         if self.plan.relative:
             scores = relative(scores, self._scores(model, "trim-retain", self.data.retain))
-        for share in shares:
-            masks = self._mark(model, scores, share)
-            if share == shares[-1]:
-                break
-            trimmed = copy.deepcopy(model)
-            self._fill(trimmed, masks)
-            health = probe(trimmed, self.task, self.data.forget, _LOOK, self.run.device)
-            if health.accuracy is None or health.accuracy < _MOSTLY:
-                break
-        return {"share": share, "masks": masks}
-
-    def _fill(self, model: nn.Module, masks: dict[str, Tensor]) -> None:
-        generator = self.run.generator("reinit")
-        reinitialise(model, masks, scheme=self.options.init, generator=generator)
-
-    def _mark(self, model: nn.Module, scores: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-        masks = top_share(scores, share, per_layer=self.options.per_layer)
+        masks = top_share(scores, self.share, per_layer=self.options.per_layer)
         if self.options.trim_filter:
             kept = select_parameters(model, self.options.trim_filter)
             masks = {name: mask for name, mask in masks.items() if name in kept}
@@ -220,7 +220,7 @@ class _Trim:
     def _scores(self, model: nn.Module, name: str, dataset: Any) -> dict[str, Tensor]:
         published = self.plan.constraint == "published"
         size = min(fitting_batch(self.options.batch_size, dataset, self.plan.batch), len(dataset))
-        stream = self.run.batches(name, dataset, size, augment=published)
+        stream = self.run.batches(f"{name}{self.suffix}", dataset, size, augment=published)
         wanted = min(self.options.trim_samples, len(dataset))
         count = 1 if published else max(1, min(len(stream), wanted // size))
         return connection_sensitivity(
