@@ -85,7 +85,7 @@ def test_evaluate_report_and_check_for_people(config, expunge) -> None:
     before = Path("out/report.html").read_text()
     reported = expunge("report", "out/record.json", "--out", "other.html")
     assert reported.out == "Report: other.html\n"
-    assert Path("other.html").read_text() == before  # noqa: PTH123, SIM115
+    assert Path("other.html").read_text() == before
     assert expunge("report", "out/record.json").out == "Report: out/report.html\n"
     checked = expunge("check", config, "--set", "reference.retrain=1")
     assert checked.code == 0
@@ -164,6 +164,18 @@ def test_the_words_of_the_process_are_the_default(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["expunge", "--version"])
     assert main() == 0
     assert capsys.readouterr().out == "expunge 0.1.0\n"
+
+
+def test_only_a_process_of_its_own_changes_how_it_keeps_memory(expunge, monkeypatch) -> None:
+    from expunge.core import allocator
+
+    calls = []
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: calls.append(1))
+    assert expunge("cite").code == 0
+    assert calls == []
+    monkeypatch.setattr(sys, "argv", ["expunge", "cite"])
+    assert main() == 0
+    assert calls == [1]
 
 
 def test_exit_codes_that_are_no_numbers(monkeypatch) -> None:

@@ -9,9 +9,8 @@ import typer
 
 import expunge
 
-from ..core.allocator import keep_freed_memory
 from . import check, cite, demo, evaluate, methods, report, unlearn
-from .errors import COMMAND, DEBUG, guarded
+from .errors import COMMAND, DEBUG, OWN_PROCESS, guarded
 
 SILENT = {"--resume", "--json", "--debug"}
 COMMANDS = (demo, unlearn, evaluate, report, check, methods, cite)
@@ -48,15 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         0: done. 1: the result was refused, or something unforeseen. 2: bad input.
         130: interrupted. ``--debug``, anywhere, lets exceptions through.
     """
-    if argv is None:  # a process of its own, not a call from a program
-        keep_freed_memory()
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
         print(f"expunge {expunge.__version__}")
         return 0
     # What only concerns how a run is carried out or shown is no part of what was asked.
     asked = shlex.join(["expunge", *(word for word in words if word not in SILENT)])
-    tokens = COMMAND.set(asked), DEBUG.set("--debug" in words)
+    tokens = COMMAND.set(asked), DEBUG.set("--debug" in words), OWN_PROCESS.set(argv is None)
     try:
         app(args=[word for word in words if word != "--debug"], prog_name="expunge")
     except SystemExit as end:
@@ -64,4 +61,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         COMMAND.reset(tokens[0])
         DEBUG.reset(tokens[1])
+        OWN_PROCESS.reset(tokens[2])
     return 0

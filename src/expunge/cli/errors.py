@@ -12,6 +12,7 @@ import expunge
 
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
+OWN_PROCESS: ContextVar[bool] = ContextVar("own_process", default=False)
 INTERRUPTED = 130
 
 
@@ -20,6 +21,10 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
+        if OWN_PROCESS.get():  # not a call from a program, which decides this for itself
+            from expunge.core.allocator import keep_freed_memory  # noqa: PLC0415  slow for --help
+
+            keep_freed_memory()
         try:
             function(*args, **kwargs)
         except KeyboardInterrupt:
