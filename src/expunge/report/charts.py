@@ -30,6 +30,7 @@ DASHES: dict[str, list[int]] = {
     "retain": [6, 3],
     "held_out": [2, 2],
     "test": [2, 2],
+    "fresh": [1, 4],
 }
 SHAPES = {
     "original": "square",

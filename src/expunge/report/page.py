@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +10,8 @@ from expunge.core.record import Record, Sample
 
 from .charts import Figure
 from .classes import class_figure
-from .formats import (
-    clip,
-    count,
-    known,
-    moment,
-    number,
-    percent,
-    plain,
-    plural,
-    seconds,
-    share,
-    signed,
-    size,
-)
+from .facts import cost, provenance, tiles
+from .formats import clip, known, moment, number, percent, plain, signed
 from .histograms import distribution_figure
 from .plots import relearn_figure, score_figure
 from .repair import repair_figures
@@ -37,7 +25,6 @@ from .words import (
     model_name,
     not_known,
     score_text,
-    trained_on,
     verdict,
 )
 
@@ -45,17 +32,6 @@ PICTURE_BYTES = 500_000
 MOST_PICTURES = 60
 MOST_LINES = 60
 _PNG = b"\x89PNG\r\n\x1a\n"
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A labelled value; ``missing`` says why there is none, ``code`` sets it in monospace."""
-
-    label: str
-    value: str | None
-    note: str = ""
-    missing: str = ""
-    code: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +80,7 @@ def build(record: Record) -> dict[str, Any]:
         "asked": asked(record),
         "verdict": {"status": record.verdict.status, "name": name, "sentence": sentence},
         "reasons": [clip(text, 1000) for text in record.verdict.reasons[:MOST_LINES]],
+        "all_warnings": len(record.warnings),
         "warnings": [clip(text, 1000) for text in record.warnings[:MOST_LINES]],
         "tiles": tiles(record),
         "roles": [(key, model_name(key), ROLES[key]) for key in MODELS if _has(record, key)],
@@ -133,32 +110,6 @@ def _has(record: Record, key: str) -> bool:
 
 def _models(record: Record) -> list[tuple[str, str]]:
     return [(key, model_name(key)) for key in MODELS if key in record.scores]
-
-
-def tiles(record: Record) -> list[Fact]:
-    """The four numbers a hurried reader takes away."""
-    total = trained_on(record)
-    gap, before, rte = known(record.avg_gap), known(record.original_gap), known(record.cost.rte)
-    return [
-        Fact(
-            "Records to forget",
-            count(record.request.size),
-            f"{share(record.request.size, total)} of {count(total)}" if total else "",
-        ),
-        Fact(
-            "Avg. Gap to retrained",
-            None if gap is None else number(gap),
-            "points" if before is None else f"points; before: {number(before)}",
-            "not known: no retrained model",
-        ),
-        Fact("Time taken", seconds(record.cost.seconds), f"with {clip(record.method.name, 40)}"),
-        Fact(
-            "Share of a retrain's time",
-            None if rte is None else percent(100 * rte, 0 if rte >= 0.1 else 1),
-            f"recipe: {clip(record.cost.retrain_recipe, 40)}" if record.cost.retrain_recipe else "",
-            "not known: no retraining timed",
-        ),
-    ]
 
 
 def score_rows(record: Record) -> list[Row]:
@@ -237,71 +188,6 @@ def _checked(png: str) -> str | None:
     except (binascii.Error, ValueError):
         return None
     return png if image.startswith(_PNG) else None
-
-
-def cost(record: Record) -> list[Fact]:
-    """What it took."""
-    one = record.cost
-    return [
-        Fact("Unlearning", seconds(one.seconds), "wall-clock time of the method"),
-        _fact(record, "Retraining", "retrain_seconds", seconds, "the alternative to unlearning"),
-        _fact(record, "Recipe of that retraining", "retrain_recipe", clip),
-        _fact(
-            record,
-            "RTE: unlearning / retraining",
-            "rte",
-            lambda value: number(value, 3),
-            "measured against that recipe; below 1 is faster",
-        ),
-        _fact(record, "Training the original", "train_seconds", seconds),
-        _fact(record, "Peak memory", "peak_memory_bytes", size),
-        _fact(record, "Samples read", "samples_read", count, "each pass counts them again"),
-    ]
-
-
-def _fact(
-    record: Record, label: str, topic: str, show: Callable[[Any], str], note: str = ""
-) -> Fact:
-    value = getattr(record.cost, topic)
-    if not isinstance(value, str) and known(value) is None:
-        return Fact(label, None, missing=not_known(topic))
-    return Fact(label, show(value), note)
-
-
-def provenance(record: Record) -> list[Fact]:
-    """Who wants to check the run needs these."""
-    model, data = record.model, record.data
-    same = model.sha256_before == model.sha256_after
-    sizes = ", ".join(f"{key} {count(value)}" for key, value in data.sizes.items())
-    return [
-        Fact("Model", clip(model.name), plural(model.parameters, "parameter")),
-        Fact("Weights before, SHA-256", clip(model.sha256_before), code=True),
-        Fact(
-            "Weights after, SHA-256",
-            clip(model.sha256_after),
-            "identical: the weights were not changed" if same else "",
-            code=True,
-        ),
-        Fact("Data", clip(data.name), sizes),
-        Fact(
-            "Data fingerprint, SHA-256",
-            data.fingerprint and clip(data.fingerprint),
-            missing=not_known("fingerprint"),
-            code=True,
-        ),
-        Fact(
-            "Request digest, SHA-256",
-            record.request.digest and clip(record.request.digest),
-            "over the sorted, salted ids of the records to forget" if record.request.digest else "",
-            not_known("digest"),
-            code=True,
-        ),
-        Fact("Selection", plain(record.request.forget)),
-        Fact("Method", clip(record.method.name)),
-        Fact("Seed", plain(record.method.seed)),
-        Fact("Precision", clip(record.method.precision)),
-        Fact("Record written", moment(record.created), clip(record.schema_)),
-    ]
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:

@@ -137,10 +137,11 @@ def relearn_figure(relearn: Relearn) -> Figure:
         [plain(step), *(_at(relearn.curves[key], i) for key in order)]
         for i, step in enumerate(relearn.steps)
     ]
-    where = SHORT_SETS.get(relearn.measured_on, clip(relearn.measured_on, 60))
+    short = SHORT_SETS.get(relearn.measured_on)
+    where = f"{short} records" if short else clip(relearn.measured_on, 100)
     return Figure(
         name="relearn",
-        title=f"Accuracy on {where} records, step by step",
+        title=f"Accuracy on {where}, step by step",
         caption="A model that truly forgot learns the records back as slowly as the retrained one. "
         "A faster rise means that something was left behind.",
         panels=[panel("", _relearn_text(relearn, order), chart, data, 240)],

@@ -51,7 +51,7 @@ def _figure(name: str, stage: str, rows: Rows, panels: list[Panel]) -> Figure:
     long = len(rows) >= SMOOTH_FROM
     return Figure(
         name=name,
-        title=f"Stage \u201c{clip(stage, 60)}\u201d: {plural(len(rows), 'logged step')}",
+        title=f"Stage \u201c{clip(stage, 60)}\u201d: {plural(len(rows), 'recorded step')}",
         caption="Faint lines: single steps. Strong lines: their running mean." if long else "",
         panels=panels,
         table=_table(rows),
@@ -104,7 +104,7 @@ def _active(rows: Rows) -> Panel | None:
         return None
     active, known_steps = active_steps(rows)
     text = (
-        f"Constraint active in {count(active)} of {plural(known_steps, 'logged step')} "
+        f"Constraint active in {count(active)} of {plural(known_steps, 'recorded step')} "
         f"({share(active, known_steps)})"
     )
     end = curve(rows, "active")[-1:] or [shares[-1]]
@@ -186,7 +186,7 @@ def _table(rows: Rows) -> Table:
     columns = [
         key
         for key in dict.fromkeys(key for row in rows for key in row)
-        if key not in ("stage", "step")
+        if key not in ("stage", "step", "total")
         and any(known(_scalar(row.get(key))) is not None for row in rows)
     ][:12]
     chosen = list(rows[::every])
@@ -195,7 +195,7 @@ def _table(rows: Rows) -> Table:
     body = [
         [_cell(row.get("step"), 0), *(_cell(row.get(key), 4) for key in columns)] for row in chosen
     ]
-    note = f"Every {every}th logged step; record.json has all." if every > 1 else ""
+    note = f"Every {every}th recorded step; record.json has all." if every > 1 else ""
     return Table(["Step", *(clip(key.replace("_", " "), 30) for key in columns)], body, note)
 
 

@@ -17,6 +17,7 @@ MODELS = {
     "retrained": "Retrained",
     "retrained_again": "Retrained again",
 }
+OTHERS = {"fresh": "Untrained"}  # only in relearn curves
 ROLES = {
     "original": "The model as it was, trained on everything, the forgotten records included.",
     "unlearned": "The same model after the method removed the influence of those records.",
@@ -109,7 +110,7 @@ SCORES = (
 
 def model_name(key: str) -> str:
     """The name of a model as the page prints it."""
-    return MODELS.get(key, key.replace("_", " ").capitalize())
+    return (MODELS | OTHERS).get(key, key.replace("_", " ").capitalize())
 
 
 def trained_on(record: Record) -> int | None:
@@ -226,6 +227,7 @@ MISSING = {
     "history": "the method logged no steps of this kind",
     "relearn": "it was not measured; pass relearn=True to evaluate()",
     "decisions": "The method made no choice by itself: every setting was given.",
+    "name": "none was given to evaluate()",
     "digest": "pass digest= to evaluate(), or start from a config",
     "fingerprint": "the data set offers none; an ImageSet does",
     "command": "the run was started from Python, not from the command line",

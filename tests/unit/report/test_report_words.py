@@ -1,0 +1,74 @@
+"""Sentences: what was asked and what came of it."""
+
+import pytest
+from tests.unit.report import records
+
+from expunge.report import words
+
+
+@pytest.mark.parametrize(
+    ("forget", "expected"),
+    [
+        ({"kind": "random", "fraction": 0.1, "seed": 7}, "drawn at random (seed 7)"),
+        ({"kind": "random", "count": 3}, "drawn at random"),
+        ({"kind": "classes", "classes": ["cat"]}, "all of class cat"),
+        ({"kind": "classes", "classes": [0, "dog", 2]}, "all of classes 0, dog and 2"),
+        ({"kind": "classes"}, "all of class not known"),
+        ({"kind": "classes", "classes": "cat"}, "all of class cat"),
+        (
+            {"kind": "groups", "column": "person", "values": list(range(12))},
+            "those whose person is 0, 1, 2, 3, 4, 5, 6, 7 or 4 more",
+        ),
+        ({"kind": "ids", "ids": ["a"]}, "named by a list of ids"),
+        ({"kind": "ids", "file": "a.csv"}, "named by a list of ids in a.csv"),
+        ({"kind": "most-memorised", "count": 5}, "chosen by: most-memorised (count = 5)"),
+        ({}, "chosen by: unknown rule"),
+    ],
+)
+def test_selection(forget: dict[str, object], expected: str) -> None:
+    assert words.selection(forget) == expected
+
+
+def test_what_was_asked() -> None:
+    sentence = words.asked(records.full()).replace("\u00a0", " ")
+    assert sentence == (
+        "Remove the influence of 4,500 training records (10.0 % of 45,000), drawn at random "
+        "(seed 0), from the model \u201cfast\u201d (2,031,754 parameters), by the method "
+        "scissorhands."
+    )
+    assert words.asked(records.minimal()) == (
+        "Remove the influence of 3 training records, named by a list of ids in delete.csv, "
+        "from the model (1 parameter), by the method fine-tune."
+    )
+
+
+def test_headline_says_only_what_is_known() -> None:
+    assert words.headline(records.full()) == "Forget 4,500 of 45,000 training records of cifar10"
+    assert words.headline(records.minimal()) == "Forget 3 training records"
+    only_train = records.minimal(data={"name": "mine", "sizes": {"train": 30}})
+    assert words.headline(only_train) == "Forget 3 of 30 training records of mine"
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "part"),
+    [
+        ("pass", "Pass", "behaves like one that never saw the 3 records"),
+        ("fail", "Fail", "does not behave like one that never saw"),
+        ("cannot tell", "Cannot tell", "not enough evidence"),
+    ],
+)
+def test_verdict(status: str, name: str, part: str) -> None:
+    record = records.minimal(verdict={"status": status, "reasons": []})
+    assert words.verdict(record)[0] == name
+    assert part in words.verdict(record)[1]
+
+
+def test_every_score_of_the_record_is_explained() -> None:
+    fields = set(type(records.full().scores["original"]).model_fields)
+    assert {one.field for one in words.SCORES} == fields
+    assert all(one.short.endswith(".") and one.long.endswith(".") for one in words.SCORES)
+
+
+def test_unnamed_models_get_a_readable_name() -> None:
+    assert words.model_name("retrained_again") == "Retrained again"
+    assert words.model_name("random_init") == "Random init"
