@@ -69,6 +69,9 @@ def make_plan(
         f"{100 * share:.0f} % of the forget set has labels that the retain set does not hold",
     )
     constraint, weight = _constraint(options, base, data, run)
+    weight = _choose(
+        run, "forget_weight", options.forget_weight, weight, "the default of this constraint"
+    )
     return Plan(
         trim=_shares(options, base, run),
         relative=_choose(
@@ -79,10 +82,8 @@ def make_plan(
             "ranked against D_r where D_f is of a kind that D_r does not hold",
         ),
         constraint=constraint,
-        forget_weight=_choose(
-            run, "forget_weight", options.forget_weight, weight, "the default of this constraint"
-        ),
-        lr=_rate(options, base, model, task, data, run),
+        forget_weight=weight,
+        lr=_rate(options, base.lr, model, task, data, run),
         epochs=_epochs(options, base, data, run),
         batch=base.batch,
     )
@@ -129,7 +130,7 @@ def _shares(options: "Scissorhands", base: Plan, run: Run) -> tuple[float, ...]:
 
 def _rate(
     options: "Scissorhands",
-    base: Plan,
+    start: float,
     model: nn.Module,
     task: Task,
     data: UnlearningData,
@@ -137,8 +138,9 @@ def _rate(
 ) -> float:
     if options.lr is not None:
         return options.lr
-    size = fitting_batch(options.batch_size, data.retain, base.batch)
-    found = run.once("rate", lambda: choose_rate(model, task, data, run, start=base.lr, batch=size))
+    size = fitting_batch(options.batch_size, data.retain, Plan.batch)
+
+    found = run.once("rate", lambda: choose_rate(model, task, data, run, start=start, batch=size))
     run.decide("lr", found[0], found[1])
     return float(found[0])
 

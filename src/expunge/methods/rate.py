@@ -2,11 +2,11 @@
 
 import copy
 import math
-from typing import Any
 
 import torch
 from torch import nn
 
+from ..core.batches import Stream
 from ..core.data import UnlearningData
 from ..core.run import Run
 from ..core.task import Task
@@ -14,6 +14,7 @@ from ..kernels import frozen_statistics
 
 _STEPS = 10
 _LOWEST = 1e-5
+_HARMLESS = 4.0  # times the loss before; trials that go wrong grow exponentially
 _SLIGHT = 0.005  # of the loss ceiling: 0.1 nats; nets that fit D_r perfectly need a floor
 
 
@@ -23,22 +24,20 @@ def choose_rate(
     """The largest of ``start``, a third of it, a ninth, … that does no harm, and why.
 
     A trial takes ten SGD steps (momentum 0.9) on D_r with a copy of the model. It does no
-    harm if the loss on the batches it trains on stays below that on held-out data before
-    (or below twice its own start, if that is more): a larger step would cost more than the
-    difference between seen and unseen, which is what repair is about.
+    harm if the loss on the batches it trains on stays below four times that before (or
+    below half a percent of the task's loss ceiling, for nets that fit D_r to perfection).
 
-    Cost: ten forward and backward passes per trial; one trial where ``start`` is fine.
+    Cost: ten forward and backward passes over a quarter of ``batch`` per trial; one trial
+    where ``start`` is fine.
     """
     # Smaller batches than those of repair: noisier, hence on the cautious side, and cheap.
     size = max(1, min(max(32, batch // 4), len(data.retain)))
     stream = run.batches("rate", data.retain, size)
     with frozen_statistics(model), torch.no_grad():
-        seen = task.loss(model, stream[_STEPS]).mean().item()
-        limit = max(2 * seen, _SLIGHT * task.loss_ceiling)
-        if data.validation is not None:
-            held = run.batches("rate-held-out", data.validation, min(size, len(data.validation)))
-            limit = max(limit, task.loss(model, held[0]).mean().item())
-    rate, tried = start, 0
+        ahead = range(_STEPS, _STEPS + 4)  # batches that the trials do not use
+        seen = sum(task.loss(model, stream[step]).mean().item() for step in ahead) / len(ahead)
+    limit = max(_HARMLESS * seen, _SLIGHT * task.loss_ceiling)
+    rate, tried, loss = start, 0, math.inf
     while rate > _LOWEST:
         tried += 1
         loss = _trial(model, task, run, stream, rate)
@@ -51,7 +50,7 @@ def choose_rate(
     )
 
 
-def _trial(model: nn.Module, task: Task, run: Run, stream: Any, rate: float) -> float:
+def _trial(model: nn.Module, task: Task, run: Run, stream: Stream, rate: float) -> float:
     """Mean loss of the last three of the trial steps; infinite if it diverges."""
     private = copy.deepcopy(model)
     parameters = [p for p in private.parameters() if p.requires_grad]

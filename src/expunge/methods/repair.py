@@ -57,6 +57,7 @@ class Repair:
             gradient = self._run.gradient(loss, self._descent.parameters)
             if constraint is not None:
                 row |= self._constrain(gradient, *constraint)
+            self._smooth("retain", loss.item())
             self._descent.follow(gradient)
             self._descent.log(step, retain_loss=loss.item(), **row)
 
@@ -84,11 +85,18 @@ class Repair:
         return row, (gradient, gradient)
 
     def _gate(self, forget: float, held_out: float) -> bool:
-        """Whether D_f is fitted better than held-out data, by running means."""
+        """Whether D_f is fitted better than held-out data, by running means.
+
+        D_r must be so too: where the ascent takes what is to be kept along, it pauses.
+        """
         state = self._state
         for name, value in (("forget", forget), ("held_out", held_out)):
-            state[name] = _SMOOTHING * state.get(name, 0.0) + (1 - _SMOOTHING) * value
-        return bool(state["forget"] < state["held_out"])
+            self._smooth(name, value)
+        return bool(max(state["forget"], state.get("retain", 0.0)) < state["held_out"])
+
+    def _smooth(self, name: str, value: float) -> None:
+        old = self._state.get(name, 0.0)
+        self._state[name] = _SMOOTHING * old + (1 - _SMOOTHING) * value
 
     def _published(
         self, model: nn.Module, step: int

@@ -1,7 +1,7 @@
 """Scissorhands: trim what the forget set depends on most, then repair the rest."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from torch import Tensor, nn
@@ -29,8 +29,10 @@ from .plan import Plan, make_plan
 from .presets import published_scissorhands
 from .repair import Repair
 
-_LOOK = 500  # samples of D_f on which a turn of trim and repair is judged
-_GONE = 2.0  # percent of them that may still be predicted rightly
+_LOOK = 500  # samples on which a turn is judged
+_GONE = 2.0  # percent of D_f that may be right after a trim: retrained nets never are
+_BEARABLE = 5.0  # points of accuracy on D_r that repair without a trim may cost
+_TURNS = 4
 CONSTRAINTS = ("auto", "held-out", "always", "published", "off")
 
 
@@ -151,29 +153,61 @@ class Scissorhands:
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         plan = make_plan(self, model, task, data, run)
-        if not plan.trim:
-            Repair(self, plan, task, data, run)(model, "repair")
-            return model
-        for turn, share in enumerate(plan.trim):
-            suffix = f"-{turn + 1}" if turn else ""
-            _Trim(self, plan, task, data, run, share, suffix)(model)
-            Repair(self, plan, task, data, run, suffix)(model, f"repair{suffix}")
-            if self.trim != "auto":
-                return model
-            left = _left(model, task, data, run, suffix)
-            run.decide("trim", share, f"after repair {left:.1f} % of D_f are predicted rightly")
-            if left <= _GONE:
-                break
+        look = Look(task, data, run)
+        if plan.trim:
+            self._trim_and_repair(model, plan, look)
+        else:
+            self._repair(model, plan, look)
         return model
 
+    def _trim_and_repair(self, model: nn.Module, plan: Plan, look: "Look") -> None:
+        """Algorithm 1; by default in turns, until D_f stays gone."""
+        for turn, share in enumerate(plan.trim):
+            suffix = f"-{turn + 1}" if turn else ""
+            _Trim(self, plan, look.task, look.data, look.run, share, suffix)(model)
+            Repair(self, plan, look.task, look.data, look.run, suffix)(model, f"repair{suffix}")
+            if self.trim != "auto":
+                return
+            left = look.accuracy(model, Split.FORGET, suffix)
+            look.run.decide("trim", share, f"after repair {left:.1f} % of D_f are right")
+            if left <= _GONE:
+                return
 
-def _left(model: nn.Module, task: Task, data: UnlearningData, run: Run, suffix: str) -> float:
-    """Percent of D_f predicted rightly; a net that never saw its labels never does."""
+    def _repair(self, model: nn.Module, plan: Plan, look: "Look") -> None:
+        """Repair without a trim; by default again at a lower rate if that cost too much."""
+        before = look.accuracy(model, Split.RETAIN, "-before")
+        start = {name: value.clone() for name, value in model.state_dict().items()}
+        for turn in range(_TURNS):
+            suffix = f"-{turn + 1}" if turn else ""
+            model.load_state_dict(start)
+            stage = Repair(self, plan, look.task, look.data, look.run, suffix)
+            stage(model, f"repair{suffix}")
+            if self.lr is not None:
+                return
+            lost = before - look.accuracy(model, Split.RETAIN, suffix)
+            if turn:
+                look.run.decide("lr", plan.lr, f"turn {turn + 1}: larger rates cost too much")
+            if lost <= _BEARABLE:
+                return
+            plan = replace(plan, lr=plan.lr / 3)
 
-    def look() -> float:
-        return probe(model, task, data.forget, _LOOK, run.device).accuracy or 0.0
 
-    return float(run.once(f"look{suffix}", look))
+@dataclass(frozen=True)
+class Look:
+    """How well a sample of a set is predicted in the course of a method."""
+
+    task: Task
+    data: UnlearningData
+    run: Run
+
+    def accuracy(self, model: nn.Module, split: Split, suffix: str) -> float:
+        """Percent predicted rightly; 0 for tasks without a notion of that."""
+        dataset = getattr(self.data, split)
+
+        def look() -> float:
+            return probe(model, self.task, dataset, _LOOK, self.run.device).accuracy or 0.0
+
+        return float(self.run.once(f"look{suffix}", look))
 
 
 def _check_pattern(name: str, pattern: str | None) -> None:
