@@ -2,6 +2,8 @@
 # environment first: a Python >= 3.11 (PYTHON=...), make and a package registry suffice.
 
 PYTHON ?= python3
+# Tests at a time; each uses one thread. 0 runs them in one process.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := .tools
@@ -27,7 +29,7 @@ demo: $(STAMP)run
 	$(BIN)/expunge demo
 
 test: $(STAMP)dev
-	$(BIN)/pytest --cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: $(STAMP)dev
 	$(BIN)/ruff check .
