@@ -3,9 +3,12 @@
 import json
 import shutil
 import stat
+import sys
 
 import pytest
 import safetensors
+import torch
+from safetensors.torch import load_file
 
 from expunge.core import ConfigError, GuardError, InputError, Record
 from expunge.data import request_digest
@@ -82,10 +85,28 @@ def test_whoever_listens_hears_what_is_being_done(finished) -> None:
     ]  # fmt: skip
 
 
-def test_references_are_independent_and_never_saw_the_forget_set(finished) -> None:
+def test_references_are_independent_nets(finished) -> None:
     folder = finished[0]
-    weights = [(folder / f"retrained-{i}.safetensors").read_bytes() for i in (1, 2)]
-    assert weights[0] != weights[1]
+    first, second = (load_file(folder / f"retrained-{i}.safetensors") for i in (1, 2))
+    assert not torch.equal(first["conv1.weight"], second["conv1.weight"])
+    start = load_file(folder / "original.safetensors")
+    assert not torch.equal(first["conv1.weight"], start["conv1.weight"])
+
+
+def test_references_never_read_the_forget_set(make_config, tmp_path, monkeypatch) -> None:
+    module, read = sys.modules["expunge.workflow.trained"], []
+    train = module.train
+
+    def listening(model, dataset, recipe, **kwargs):
+        read.append(set(dataset.ids))
+        return train(model, dataset, recipe, **kwargs)
+
+    monkeypatch.setattr(module, "train", listening)
+    config = make_config("reference.retrain=2", "training.epochs=1")
+    run_unlearn(config, tmp_path / "out")
+    forgotten = set(prepare(config).ids)
+    assert forgotten <= read[0]
+    assert read[1] == read[2] == read[0] - forgotten
 
 
 def test_a_second_run_trains_nothing_again_and_comes_out_the_same(again, make_config, finished):
