@@ -39,7 +39,7 @@ def read_items(dataset: Any, *, lossless: bool = False, **kwargs: Any) -> ImageS
             )
         pixels[place] = image
         labels.append(whole_label(label, place))
-    assert pixels is not None
+    assert pixels is not None  # the set is not empty
     _refuse_augmented(dataset, pixels, lossless)
     kwargs.setdefault("classes", class_names(dataset))
     kwargs.setdefault("ids", getattr(dataset, "ids", None))
