@@ -9,7 +9,6 @@ of a CIFAR ResNet-18 (11 M parameters).
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 
@@ -37,9 +36,9 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 def take_turns(rounds: int, *acts: Callable[[], object]) -> list[float]:
-    """Median seconds of each, after one round to warm up."""
+    """Least seconds of each, after one round to warm up: other work only ever adds."""
     times = [[seconds(act) for act in acts] for _ in range(rounds + 1)][1:]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+    return [min(column) for column in zip(*times, strict=True)]
 
 
 def batches_of(count: int, batch_size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
