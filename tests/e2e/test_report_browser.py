@@ -136,11 +136,11 @@ def test_text_and_curves_stand_out(shown: Shown, pages: dict[str, Path], scheme:
             probe.style.color = `var(--${name})`;
             return getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map(Number);
           };
-          return Object.fromEntries(['card', 'paper', 'ink', 'muted', 'original', 'unlearned',
-            'retrained', 'forget', 'retain', 'held-out'].map(name => [name, read(name)]));
+          return Object.fromEntries(['card', 'paper', 'band', 'ink', 'muted', 'original',
+            'unlearned', 'retrained', 'forget', 'retain', 'held-out'].map(name => [name, read(name)]));
         }"""
     )
-    for ground in ("card", "paper"):
+    for ground in ("card", "paper", "band"):
         for name in ("ink", "muted", "original", "unlearned", "retrained"):
             assert _contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
         for name in ("forget", "retain", "held-out"):
@@ -204,8 +204,7 @@ def test_it_prints_light_with_its_explanations(
 
 
 def test_without_javascript_the_numbers_remain(context: Any, pages: dict[str, Path]) -> None:
-    browser = context.browser or context
-    page = browser.new_page()
+    page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Emulation.setScriptExecutionDisabled", {"value": True})
     page.goto(pages["full"].as_uri())

@@ -46,12 +46,15 @@ SERIES = ("var(--accent)", "var(--retrained)", "var(--forget)", "var(--retain)")
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of a figure's legend; ``mark`` is a shape, ``line``, ``rule`` or ``bar``."""
+    """One entry of a figure's legend.
+
+    ``mark`` is a shape, ``line``, ``rule`` or ``bar``; ``dash`` is the line through it, if any.
+    """
 
     name: str
     colour: str
     mark: str
-    dash: str = ""
+    dash: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,13 +162,16 @@ def paint(key: str, position: int = 0) -> str:
 
 
 def legend(names: dict[str, str], mark: str) -> list[Key]:
-    """Legend entries for keys and their names; the mark ``point`` is each key's own shape."""
+    """Legend entries for keys and their names.
+
+    The mark ``point`` is each key's own shape, ``dots`` that shape on the key's line.
+    """
     return [
         Key(
             name,
             paint(key, i),
-            SHAPES.get(key, "cross") if mark == "point" else mark,
-            " ".join(map(str, DASHES.get(key, []))) if mark == "line" else "",
+            SHAPES.get(key, "cross") if mark in ("point", "dots") else mark,
+            " ".join(map(str, DASHES.get(key, []))) if mark in ("line", "dots") else None,
         )
         for i, (key, name) in enumerate(names.items())
     ]

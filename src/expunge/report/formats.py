@@ -107,6 +107,13 @@ def plain(value: Any) -> str:
     return clip(json.dumps(value, default=str))
 
 
+def sentence(text: str) -> str:
+    """With a capital at the start and a full stop at the end."""
+    text = text.strip()
+    end = "" if text.endswith((".", "!", "?", "\u2026")) else "."
+    return f"{text[:1].upper()}{text[1:]}{end}" if text else ""
+
+
 def clip(text: str, longest: int = _LONGEST) -> str:
     """Cut text that would swamp the page; the record keeps all of it."""
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"

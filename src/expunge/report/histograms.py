@@ -22,6 +22,11 @@ def distribution_figure(found: Distributions) -> Figure | None:
     if not bins:
         return None
     top = max(row[3] for row in bins)
+    aim = (
+        "In each panel the unlearned model should follow the retrained one: neither surer nor less."
+        if "retrained" in keys
+        else "Records forgotten at random should look like test records do: neither surer nor less."
+    )
     panels = [_histogram([b for b in bins if b[0] == name], name, quantity, top) for name in sets]
     ranges = list(dict.fromkeys((low, high) for _, _, (low, high), _ in bins))
     cells = {(name, key, where): fixed(value, 1) for name, key, where, value in bins}
@@ -29,9 +34,8 @@ def distribution_figure(found: Distributions) -> Figure | None:
     return Figure(
         name="distributions",
         title=f"Distribution of the {quantity}",
-        caption="The forgotten records should look like the test records do, and like they do "
-        "in the retrained model: neither more certain nor less. Height is the share of records, "
-        "on a square-root scale so that small shares stay visible.",
+        caption=f"{aim} Height is the share of records, on a square-root scale so that small "
+        "shares stay visible.",
         panels=panels,
         table=Table(
             ["Range", *(f"{SHORT_SETS[s]}, {model_name(k).lower()}, %" for s, k in columns)],

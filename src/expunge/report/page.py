@@ -11,11 +11,12 @@ from expunge.core.record import Record, Sample
 from .charts import Figure
 from .classes import class_figure
 from .facts import cost, provenance, tiles
-from .formats import clip, known, moment, number, percent, plain, signed
+from .formats import clip, known, moment, number, percent, plain, sentence, signed
 from .histograms import distribution_figure
 from .plots import relearn_figure, score_figure
 from .repair import repair_figures
 from .words import (
+    EVIDENCE,
     MODELS,
     ROLES,
     SCORES,
@@ -72,16 +73,18 @@ class Bar:
 
 def build(record: Record) -> dict[str, Any]:
     """Everything the templates need, by name."""
-    name, sentence = verdict(record)
+    name, told = verdict(record)
     return {
         "record": record,
         "created": moment(record.created),
         "headline": headline(record),
         "asked": asked(record),
-        "verdict": {"status": record.verdict.status, "name": name, "sentence": sentence},
-        "reasons": [clip(text, 1000) for text in record.verdict.reasons[:MOST_LINES]],
+        "verdict": {"status": record.verdict.status, "name": name, "sentence": told},
+        "reasons": [
+            clip(text, 1000) for text in record.verdict.reasons[:MOST_LINES] if text != EVIDENCE
+        ],
         "all_warnings": len(record.warnings),
-        "warnings": [clip(text, 1000) for text in record.warnings[:MOST_LINES]],
+        "warnings": [clip(sentence(text), 1000) for text in record.warnings[:MOST_LINES]],
         "tiles": tiles(record),
         "roles": [(key, model_name(key), ROLES[key]) for key in MODELS if _has(record, key)],
         "models": _models(record),
@@ -93,7 +96,11 @@ def build(record: Record) -> dict[str, Any]:
         "more_pictures": max(0, len(record.samples) - len(pictures(record.samples))),
         "cost": cost(record),
         "decisions": [
-            (key, plain(entry.get("value")), plain(entry.get("reason") or "no reason was given"))
+            (
+                key,
+                plain(entry.get("value")),
+                sentence(plain(entry.get("reason") or "no reason was given")),
+            )
             for key, entry in list(record.method.decisions.items())[:MOST_LINES]
         ],
         "hyperparameters": _pairs(record.method.hyperparameters),

@@ -122,16 +122,15 @@ def relearn_figure(relearn: Relearn) -> Figure:
         if (y := known(value)) is not None
     ]
     data = Data()
-    chart = (
-        alt.Chart(data.add(rows))
-        .mark_line(point=alt.OverlayMarkDef(size=70, filled=True), strokeWidth=2)
-        .encode(
-            x=alt.X("x:Q", title="steps of fine-tuning", axis=alt.Axis(tickCount=6, format=NUMBER)),
-            y=alt.Y("y:Q", title="accuracy, %", scale=alt.Scale(domain=_decades(rows))),
-            color=colour(order),
-            strokeDash=dash(order),
-            tooltip=alt.Tooltip("text:N"),
-        )
+    base = alt.Chart(data.add(rows)).encode(
+        x=alt.X("x:Q", title="steps of fine-tuning", axis=alt.Axis(tickCount=6, format=NUMBER)),
+        y=alt.Y("y:Q", title="accuracy, %", scale=alt.Scale(domain=_decades(rows))),
+        color=colour(order),
+    )
+    dots = base.mark_point(filled=True, size=80, opacity=1, stroke="var(--card)", strokeWidth=1)
+    chart = layers(
+        base.mark_line(strokeWidth=2).encode(strokeDash=dash(order)),
+        dots.encode(shape=shape(order), tooltip=alt.Tooltip("text:N")),
     )
     table = [
         [plain(step), *(_at(relearn.curves[key], i) for key in order)]
@@ -146,7 +145,7 @@ def relearn_figure(relearn: Relearn) -> Figure:
         "A faster rise means that something was left behind.",
         panels=[panel("", _relearn_text(relearn, order), chart, data, 240)],
         table=Table(["Steps", *(f"{model_name(key)}, %" for key in order)], table),
-        legend=legend({key: model_name(key) for key in order}, "line"),
+        legend=legend({key: model_name(key) for key in order}, "dots"),
     )
 
 

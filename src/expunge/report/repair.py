@@ -1,5 +1,6 @@
 """Figures of how the method went about it: losses, the dual v*, the angle, the constraint."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,12 +65,12 @@ def _losses(rows: Rows) -> Panel | None:
         return None
     flat = [y for points in found.values() for _, y in points]
     logarithmic = min(flat) > 0 and max(flat) > _LOG_FROM * min(flat)
-    scale = alt.Scale(type="log") if logarithmic else alt.Scale(zero=True)
+    ticks = _decades(flat) if logarithmic else None
     text = " ".join(_tell(f"Loss on {LOSSES[key]}", points) for key, points in found.items())
     title = "Losses on a logarithmic scale" if logarithmic else "Losses"
     keys = legend({key: LOSSES[key] for key in found}, "line")
     data = Data()
-    return panel(title, text, _lines(data, found, "loss", scale), data, _HEIGHT, keys)
+    return panel(title, text, _lines(data, found, _vertical("loss", ticks)), data, _HEIGHT, keys)
 
 
 def _dual(rows: Rows) -> Panel | None:
@@ -82,7 +83,7 @@ def _dual(rows: Rows) -> Panel | None:
         title += f" (the first {MOST_CONSTRAINTS} of {total} constraints)"
     text = " ".join(_tell(f"v* {name}".strip(), points) for name, points in found.items())
     data = Data()
-    lines = _lines(data, found, "v*", alt.Scale(zero=True))
+    lines = _lines(data, found, _vertical("v*"))
     return panel(title, text, lines, data, _HEIGHT, _names(found))
 
 
@@ -91,7 +92,7 @@ def _cosine(rows: Rows) -> Panel | None:
     if not found:
         return None
     data = Data()
-    lines = _lines(data, found, "cosine", alt.Scale(domain=[-1, 1]))
+    lines = _lines(data, found, _vertical("cosine").scale(domain=[-1, 1]))
     zero = alt.Chart(data.add([{"y": 0}])).mark_rule(color="var(--muted)").encode(y="y:Q")
     text = " ".join(_tell(f"Cosine {name}".strip(), points) for name, points in found.items())
     title = "Cosine of g_f and g_o"
@@ -121,6 +122,20 @@ def _active(rows: Rows) -> Panel | None:
     return panel(text, f"{text}.", chart, data, _HEIGHT)
 
 
+def _decades(heights: list[float]) -> list[float]:
+    low, high = math.log10(min(heights)), math.log10(max(heights))
+    return [10.0**power for power in range(math.floor(low), math.ceil(high) + 1)]
+
+
+def _vertical(title: str, decades: list[float] | None = None) -> alt.Y:
+    """A linear axis from 0, or a logarithmic one with a tick at each power of ten only."""
+    y = alt.Y("y:Q", title=title)
+    if decades is None:
+        return y.scale(zero=True).axis(tickCount=5, format=NUMBER)
+    scaled = y.scale(type="log", domain=[decades[0], decades[-1]])
+    return scaled.axis(values=decades, format=NUMBER)
+
+
 def _names(found: dict[str, list[Point]]) -> list[Key]:
     return legend({name: name.capitalize() for name in found}, "line") if len(found) > 1 else []
 
@@ -129,33 +144,24 @@ def _steps() -> alt.X:
     return alt.X("x:Q", title="step", axis=alt.Axis(tickCount=4, format="~s", grid=False))
 
 
-def _lines(
-    data: Data, found: dict[str, list[Point]], title: str, scale: alt.Scale
-) -> alt.LayerChart:
+def _lines(data: Data, found: dict[str, list[Point]], y: alt.Y) -> alt.LayerChart:
     """Curves thinned for the page; long ones as a faint line and its running mean."""
     keys = list(found)
     plain = {key: thin(points) for key, points in found.items()}
     longest = max(len(points) for points in found.values())
     if longest < SMOOTH_FROM:
-        return layers(_line(data, plain, keys, title, scale, 1.0))
+        return layers(_line(data, plain, keys, y, 1.0))
     means = {key: thin(smooth(points), LONGEST // 2) for key, points in found.items()}
-    return layers(
-        _line(data, plain, keys, title, scale, 0.22), _line(data, means, keys, title, scale, 1.0)
-    )
+    return layers(_line(data, plain, keys, y, 0.22), _line(data, means, keys, y, 1.0))
 
 
 def _line(
-    data: Data,
-    found: dict[str, list[Point]],
-    keys: list[str],
-    title: str,
-    scale: alt.Scale,
-    opacity: float,
+    data: Data, found: dict[str, list[Point]], keys: list[str], y: alt.Y, opacity: float
 ) -> alt.Chart:
     rows = [
-        {"key": key, "x": x, "y": float(f"{y:.5g}")}
+        {"key": key, "x": step, "y": float(f"{value:.5g}")}
         for key, points in found.items()
-        for x, y in points
+        for step, value in points
     ]
     faint = opacity < 1
     chart: alt.Chart = (
@@ -163,7 +169,7 @@ def _line(
         .mark_line(strokeWidth=1 if faint else 2, opacity=opacity)
         .encode(
             x=_steps(),
-            y=alt.Y("y:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format=NUMBER)),
+            y=y,
             color=colour(keys),
             **({} if faint else {"strokeDash": dash(keys)}),
         )

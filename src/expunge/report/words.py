@@ -1,6 +1,6 @@
 """Every sentence that depends on the record: what was asked, the verdict, the scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,21 +139,25 @@ def asked(record: Record) -> str:
         which = f"{which} ({share(record.request.size, total)} of {count(total)})"
     name = f" \u201c{clip(record.model.name, 100)}\u201d" if record.model.name else ""
     size = plural(record.model.parameters, "parameter")
+    chosen = selection(record.request.forget, record.data.classes)
     return (
-        f"Remove the influence of {which}, {selection(record.request.forget)}, "
+        f"Remove the influence of {which}, {chosen}, "
         f"from the model{name} ({size}), by the method {clip(record.method.name, 100)}."
     )
 
 
-def selection(forget: Mapping[str, Any]) -> str:
-    """How the records were chosen: ``drawn at random (seed 0)``."""
+def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -> str:
+    """How the records were chosen: ``drawn at random (seed 0)``; ``classes`` name numbers."""
     kind = forget.get("kind")
     if kind == "random":
         seed = f" (seed {plain(forget['seed'])})" if forget.get("seed") is not None else ""
         return f"drawn at random{seed}"
     if kind == "classes":
-        many = isinstance(forget.get("classes"), list | tuple) and len(forget["classes"]) > 1
-        return f"all of class{'es' if many else ''} {_several(forget.get('classes'), 'and')}"
+        chosen = forget.get("classes")
+        many = isinstance(chosen, list | tuple) and len(chosen) > 1
+        if isinstance(chosen, list | tuple):
+            chosen = [_class(one, classes) for one in chosen]
+        return f"all of class{'es' if many else ''} {_several(chosen, 'and')}"
     if kind == "groups":
         return f"those whose {plain(forget.get('column'))} is {_several(forget.get('values'))}"
     if kind == "ids":
@@ -162,6 +166,13 @@ def selection(forget: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in forget.items() if key != "kind"}
     chosen = plain(kind) if kind else "unknown rule"
     return f"chosen by: {chosen}{f' ({plain(rest)})' if rest else ''}"
+
+
+def _class(one: Any, classes: Sequence[str] | None) -> str:
+    """``0 (airplane)`` if a class is given by number and has another name."""
+    if isinstance(one, int) and classes and 0 <= one < len(classes) and classes[one] != str(one):
+        return f"{one} ({clip(classes[one], 40)})"
+    return plain(one)
 
 
 def _several(values: Any, word: str = "or", shown: int = 8) -> str:

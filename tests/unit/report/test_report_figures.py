@@ -110,6 +110,7 @@ def test_sets_and_models_that_were_not_counted_are_left_out() -> None:
         "Test records, never trained on",
     ]
     assert {row["key"] for row in sets(figure.panels[0])[1]} == {"original"}
+    assert "should look like test records do" in figure.caption
     assert figure.table.rows[0] == ["0 to 0.5", "25.0", "not known", "not known", "50.0"]
     assert distribution_figure(found.model_copy(update={"counts": {}})) is None
     nothing = {"original": {"forget": [0, 0]}}
@@ -216,7 +217,9 @@ def test_a_loss_without_bound_turns_the_scale_logarithmic() -> None:
     figures = repair_figures(records.one_class().history)
     assert find(figures, "Losses on a logarithmic scale")
     spec = json.loads(find(figures, "Losses").spec)
-    assert spec["layer"][0]["encoding"]["y"]["scale"]["type"] == "log"
+    y = spec["layer"][0]["encoding"]["y"]
+    assert y["scale"] == {"domain": [0.01, 1000.0], "type": "log"}
+    assert y["axis"]["values"] == pytest.approx([0.01, 0.1, 1, 10, 100, 1000])
 
 
 def test_stages_without_curves_make_no_figure() -> None:

@@ -108,3 +108,11 @@ def test_long_text_is_cut() -> None:
     assert formats.clip("abc", 3) == "abc"
     assert formats.clip("abcd", 3) == "ab\u2026"
     assert len(formats.plain("x" * 10_000)) == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a b", "A b."), (" Is it? ", "Is it?"), ("", ""), ("cut\u2026", "Cut\u2026")],
+)
+def test_sentences(text: str, expected: str) -> None:
+    assert formats.sentence(text) == expected

@@ -245,6 +245,11 @@ def test_unchanged_weights_are_pointed_out() -> None:
     assert "the weights were not changed" in Page(render(records.minimal(model=model))).text
 
 
+def test_the_standing_sentence_is_not_repeated_as_a_reason() -> None:
+    verdict = {"status": "pass", "reasons": ["Near.", "This is empirical evidence, not a proof."]}
+    assert build(records.minimal(verdict=verdict))["reasons"] == ["Near."]
+
+
 def test_many_warnings_fold(full: Page) -> None:
     assert "1 warning" in full.text
     text = Page(render(records.minimal(warnings=[f"Warning {i}." for i in range(11)]))).text
@@ -254,7 +259,7 @@ def test_many_warnings_fold(full: Page) -> None:
 
 def test_decisions_without_a_reason() -> None:
     method = {"name": "m", "hyperparameters": {}, "seed": 0, "decisions": {"lr": {"value": 0.5}}}
-    assert "no reason was given" in Page(render(records.minimal(method=method))).text
+    assert "No reason was given." in Page(render(records.minimal(method=method))).text
 
 
 def test_the_same_record_gives_the_same_page() -> None:

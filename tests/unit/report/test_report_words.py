@@ -29,6 +29,12 @@ def test_selection(forget: dict[str, object], expected: str) -> None:
     assert words.selection(forget) == expected
 
 
+def test_classes_given_by_number_are_named() -> None:
+    names = ["airplane", "1", "bird"]
+    forget = {"kind": "classes", "classes": [0, 1, "bird", 7]}
+    assert words.selection(forget, names) == "all of classes 0 (airplane), 1, bird and 7"
+
+
 def test_what_was_asked() -> None:
     sentence = words.asked(records.full()).replace("\u00a0", " ")
     assert sentence == (
