@@ -6,7 +6,6 @@
 import inspect
 import json
 import math
-import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 import expunge
+from docstrings import LINE, markdown, signature_of, type_name
 from expunge import metrics
 from expunge.cli.app import app
 from expunge.config.schema import json_schema
@@ -49,36 +49,6 @@ def navigation() -> Nav:
         {"Config": "reference/config.md"},
         {"Record": "reference/record.md"},
     ]
-
-
-def markdown(docstring: str | None) -> str:
-    """A Google-style docstring as Markdown; roles of Sphinx become code."""
-    text = inspect.cleandoc(docstring or "")
-    text = re.sub(r"^\.\. math::[ \n]*(.+)$", r"    \1\n", text, flags=re.MULTILINE)
-    text = re.sub(r":(?:math|class|func|meth):`([^`]+)`", r"`\1`", text)
-    text = text.replace("``", "`")
-    parts = re.split(r"^(Args|Returns|Raises|Yields|Cost|Source|Attributes):$", text, flags=re.M)
-    lines = [parts[0].strip()]
-    for title, body in zip(parts[1::2], parts[2::2], strict=True):
-        entries, rest = _section(body)
-        lines += [f"**{title}**", entries, rest]
-    return "\n\n".join(line for line in lines if line) + "\n"
-
-
-def _section(body: str) -> tuple[str, str]:
-    """The indented entries of a docstring section as a list, and the text after them."""
-    indented: list[str] = []
-    after: list[str] = []
-    for line in body.strip("\n").splitlines():
-        (after if after or (line and not line.startswith(" ")) else indented).append(line)
-    block = inspect.cleandoc("\n" + "\n".join(indented))
-    entries = re.split(r"\n(?=\S)", block)
-    listed = []
-    for entry in entries:
-        name, colon, meaning = " ".join(entry.split()).partition(": ")
-        is_entry = bool(colon) and re.fullmatch(r"[\w, *.]+", name)
-        listed.append(f"- `{name}`: {meaning}" if is_entry else f"- {name}{colon}{meaning}")
-    return "\n".join(listed), "\n".join(after).strip()
 
 
 def _methods() -> dict[str, type[Method]]:
@@ -121,7 +91,7 @@ def _method_index() -> str:
 def _method_page(method: type[Method]) -> str:
     paper = method.reference
     rows = [
-        [f"`{field.name}`", f"`{_type(field.type)}`", f"`{field.default!r}`"]
+        [f"`{field.name}`", f"`{type_name(field.type)}`", f"`{field.default!r}`"]
         for field in fields(method)  # type: ignore[arg-type]  # a Method is a dataclass
         if field.init and field.default is not MISSING
     ]
@@ -147,14 +117,6 @@ def optional_sets(method: type[Method]) -> frozenset[str]:
     return frozenset(getattr(method, "optional", ()))
 
 
-def _type(annotation: Any) -> str:
-    return (
-        annotation
-        if isinstance(annotation, str)
-        else getattr(annotation, "__name__", None) or (str(annotation))
-    )
-
-
 def _metric_index() -> str:
     numbers = [
         [f"`{m.name}`", m.unit, _bound(m.low), _bound(m.high), m.direction, m.reference]
@@ -178,19 +140,7 @@ def _bound(value: float) -> str:
 
 
 def _function_page(name: str, function: Callable[..., Any]) -> str:
-    return f"# {name}\n\n{_signature(name, function)}\n\n{markdown(inspect.getdoc(function))}"
-
-
-def _signature(name: str, thing: Callable[..., Any]) -> str:
-    try:
-        signature = str(inspect.signature(thing))
-    except ValueError:  # some classes of C extensions have none
-        signature = "(…)"
-    signature = re.sub(r"\bat 0x[0-9a-f]+", "", signature)
-    if len(name + signature) > 88:
-        signature = re.sub(r", (?=[*\w]+(?::| =|=|,|\)))", ",\n    ", signature)
-        signature = signature.replace("(", "(\n    ", 1)
-    return f"```text\n{name}{signature}\n```"
+    return f"# {name}\n\n{signature_of(name, function)}\n\n{markdown(inspect.getdoc(function))}"
 
 
 def public_names() -> dict[str, Callable[..., Any]]:
@@ -210,7 +160,7 @@ def _python_page() -> str:
         if (found := getattr(thing, "name", None)) in _methods():
             parts += [f"## {name}", f"See [{found}](methods/{found}.md)."]
             continue
-        parts += [f"## {name}", _signature(name, thing), markdown(inspect.getdoc(thing)).strip()]
+        parts += [f"## {name}", signature_of(name, thing), markdown(inspect.getdoc(thing)).strip()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -228,8 +178,9 @@ def _command_page() -> str:
 
 def _help(*command: str) -> str:
     """What ``--help`` prints, without colours."""
-    plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "88", "TERMINAL_WIDTH": "88"}
-    printed = CliRunner().invoke(app, [*command, "--help"], env=plain).output
+    plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": str(LINE), "TERMINAL_WIDTH": str(LINE)}
+    words = [*command, "--help"]
+    printed = CliRunner().invoke(app, words, env=plain, prog_name="expunge").output
     return "\n".join(line.rstrip() for line in printed.strip().splitlines())
 
 

@@ -2,12 +2,10 @@
 
 from dataclasses import fields
 
+import docstrings
 import expunge
+import reference
 from expunge.metrics import METRICS
-
-from .test_tables import load_script
-
-reference = load_script("reference")
 
 
 def test_every_method_has_a_page_with_all_its_settings_and_its_source() -> None:
@@ -41,6 +39,14 @@ def test_every_public_name_command_and_key_is_described() -> None:
         assert f"| `{key.rstrip('_')}` |" in pages["reference/record.md"]
 
 
+def test_signatures_show_every_parameter_and_no_addresses() -> None:
+    page = reference.pages()["reference/python.md"]
+    assert "    precision: str = 'fp32',\n" in page
+    assert "    task: Task,\n" in page
+    assert " at 0x" not in page
+    assert "Usage: expunge unlearn" in reference.pages()["reference/commands.md"]
+
+
 def test_the_navigation_holds_every_page() -> None:
     def leaves(entry: object) -> list[str]:
         if isinstance(entry, str):
@@ -52,7 +58,7 @@ def test_the_navigation_holds_every_page() -> None:
 
 
 def test_docstrings_become_markdown() -> None:
-    text = reference.markdown(
+    text = docstrings.markdown(
         """Do :math:`x` with ``y``.
 
         .. math:: a \\leq b
@@ -61,6 +67,10 @@ def test_docstrings_become_markdown() -> None:
             one: The first,
                 over two lines.
             two, three: The others.
+
+        Returns:
+            Prose, with one thing: a colon,
+            over two lines.
 
         Raises:
             InputError: If not.
@@ -71,4 +81,5 @@ def test_docstrings_become_markdown() -> None:
     assert "Do `x` with `y`." in text
     assert "\n    a \\leq b\n" in text
     assert "**Args**\n\n- `one`: The first, over two lines.\n- `two, three`: The others.\n" in text
+    assert "**Returns**\n\nProse, with one thing: a colon,\nover two lines." in text
     assert "**Raises**\n\n- `InputError`: If not.\n\nThen more." in text
