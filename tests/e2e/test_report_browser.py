@@ -137,7 +137,8 @@ def test_text_and_curves_stand_out(shown: Shown, pages: dict[str, Path], scheme:
             return getComputedStyle(probe).color.match(/[0-9.]+/g).slice(0, 3).map(Number);
           };
           return Object.fromEntries(['card', 'paper', 'band', 'ink', 'muted', 'original',
-            'unlearned', 'retrained', 'forget', 'retain', 'held-out'].map(name => [name, read(name)]));
+            'unlearned', 'retrained', 'forget', 'retain', 'held-out'
+          ].map(name => [name, read(name)]));
         }"""
     )
     for ground in ("card", "paper", "band"):
