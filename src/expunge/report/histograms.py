@@ -68,17 +68,7 @@ def _bins(found: Distributions, sets: list[str], keys: list[str]) -> list[Bin]:
     return bins
 
 
-def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
-    keys = [key for key in MODELS if any(b[1] == key for b in bins)]
-    boxes: list[dict[str, str | float]] = []
-    lines: list[dict[str, str | float]] = []
-    for key in keys:
-        mine = [(low, high, share) for _, k, (low, high), share in bins if k == key]
-        for low, high, share in mine:
-            text = f"{model_name(key)}: {percent(share)} of records from {low:g} to {high:g}"
-            boxes.append({"key": key, "x": low, "x2": high, "y": round(share, 3), "text": text})
-            lines.append({"key": key, "x": low, "y": round(share, 3)})
-        lines.append({"key": key, "x": mine[-1][1], "y": round(mine[-1][2], 3)})
+def _axes(quantity: str, top: float) -> tuple[alt.X, alt.Y]:
     x = alt.X(
         "x:Q",
         title=quantity,
@@ -92,6 +82,21 @@ def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
         scale=alt.Scale(type="sqrt", domain=[0, top]),
         axis=alt.Axis(values=ticks, format=NUMBER),
     )
+    return x, y
+
+
+def _histogram(bins: list[Bin], name: str, quantity: str, top: float) -> Panel:
+    keys = [key for key in MODELS if any(b[1] == key for b in bins)]
+    boxes: list[dict[str, str | float]] = []
+    lines: list[dict[str, str | float]] = []
+    for key in keys:
+        mine = [(low, high, share) for _, k, (low, high), share in bins if k == key]
+        for low, high, share in mine:
+            text = f"{model_name(key)}: {percent(share)} of records from {low:g} to {high:g}"
+            boxes.append({"key": key, "x": low, "x2": high, "y": round(share, 3), "text": text})
+            lines.append({"key": key, "x": low, "y": round(share, 3)})
+        lines.append({"key": key, "x": mine[-1][1], "y": round(mine[-1][2], 3)})
+    x, y = _axes(quantity, top)
     data = Data()
     filled = [box for box in boxes if box["key"] == "unlearned"]
     bars = (
