@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
+from tests.unit.methods.test_scissorhands import by_class
 
 from expunge.core import Guard, Run, unlearn
 from expunge.methods import Scissorhands, scissorhands
 from expunge.methods.rate import choose_rate
-from tests.unit.methods.test_scissorhands import by_class
 
 LENIENT = Guard(max_retain_drop=100)
 
