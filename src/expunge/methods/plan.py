@@ -35,8 +35,8 @@ class Plan:
     batch: int = 512
 
 
-# Two situations, told apart from the labels. Measured on pilot seeds, see
-# docs/reproducing.md.
+# Two situations, told apart from the labels. docs/reproducing.md says how these values
+# were chosen.
 _SAMPLES = Plan(
     trim=(), relative=False, constraint="held-out", forget_weight=0.3, lr=0.1, epochs=1.5
 )
