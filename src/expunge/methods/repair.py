@@ -51,15 +51,19 @@ class Repair:
         self._descent = Descent(model, self._run, plan.lr, options.momentum, options.weight_decay)
         self._covered = _places(model, options.cover)
         for step in self._descent.steps(stage, plan.epochs, self._retain, self._state):
-            self._set_rate(step)
-            row, constraint = self._look_at_forget(model, step)
-            loss = self._task.loss(model, self._retain[step]).mean()
-            gradient = self._run.gradient(loss, self._descent.parameters)
-            if constraint is not None:
-                row |= self._constrain(gradient, *constraint)
-            self._smooth("retain", loss.item())
-            self._descent.follow(gradient)
-            self._descent.log(step, retain_loss=loss.item(), **row)
+            self._step(model, step)
+
+    def _step(self, model: nn.Module, step: int) -> None:
+        """One step; a method of its own, so that its gradients are freed before the next."""
+        self._set_rate(step)
+        row, constraint = self._look_at_forget(model, step)
+        loss = self._task.loss(model, self._retain[step]).mean()
+        gradient = self._run.gradient(loss, self._descent.parameters)
+        if constraint is not None:
+            row |= self._constrain(gradient, *constraint)
+        self._smooth("retain", loss.item())
+        self._descent.follow(gradient)
+        self._descent.log(step, retain_loss=loss.item(), **row)
 
     def _look_at_forget(
         self, model: nn.Module, step: int
