@@ -74,17 +74,19 @@ class Repair:
             return {}, None
         if kind == "published":
             return self._published(model, step)
+        row: dict[str, float] = {}
         with frozen_statistics(model):
-            losses = self._task.loss(model, self._forget[step])
-            row = {"forget_loss": losses.mean().item()}
-            if kind == "held-out":
+            if kind == "held-out":  # first, while no graph of the forget pass takes memory
                 with torch.no_grad():
                     held = self._task.loss(model, self._held_out[step]).mean().item()
-                row["held_out_loss"] = held
-                row["active"] = float(self._gate(row["forget_loss"], held))
-                if not row["active"]:
-                    return row, None
-                losses = losses.clamp(max=self._task.loss_ceiling)
+            losses = self._task.loss(model, self._forget[step])
+        row["forget_loss"] = losses.mean().item()
+        if kind == "held-out":
+            row["held_out_loss"] = held
+            row["active"] = float(self._gate(row["forget_loss"], held))
+            if not row["active"]:
+                return row, None
+            losses = losses.clamp(max=self._task.loss_ceiling)
         gradient = self._run.gradient(losses.mean(), self._descent.parameters)
         return row, (gradient, gradient)
 
