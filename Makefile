@@ -73,7 +73,8 @@ $(TOOLS)/bin/uv: | check-python
 	fi
 
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate \
-  --custom-compile-command "make requirements" pyproject.toml --extra models --extra data
+  --custom-compile-command "make requirements" pyproject.toml --extra models --extra data \
+  --extra tuning --extra explain
 
 requirements: | $(UV)
 	$(COMPILE) --upgrade -o requirements/run.txt
