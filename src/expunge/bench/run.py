@@ -132,7 +132,7 @@ def compute(
                 yield f"{job}: {error}"
                 continue
         if board is not None:
-            board.add(job, result, worker.tuning(job, prepared), fresh=fresh)
+            board.add(job, result, worker.tuning(job), fresh=fresh)
 
 
 def _announce(on_log: Log | None, job: Job, number: int, total: int) -> None:

@@ -53,7 +53,7 @@ class Worker:
         value = self._store.get("results", self.key(job, prepared))
         return None if value is None else Result.model_validate(value | job.labels)
 
-    def tuning(self, job: Job, prepared: Prepared) -> Tuning | None:
+    def tuning(self, job: Job) -> Tuning | None:
         """How the method of a job was tuned, if it was."""
         if job.tuned_as is None:
             return None
