@@ -13,6 +13,7 @@ from .l1_sparse import L1Sparse as L1Sparse
 from .munba import MUNBa as MUNBa
 from .neg_grad_plus import NegGradPlus as NegGradPlus
 from .negation import NoT as NoT
+from .plugins import plugins as _plugins
 from .random_label import RandomLabel as RandomLabel
 from .retrain import Retrain as Retrain
 from .salun import SalUn as SalUn
@@ -43,3 +44,4 @@ METHODS: dict[str, type[Method]] = {
         MUNBa,
     )
 }
+METHODS.update(_plugins(METHODS))  # those of other packages
