@@ -106,7 +106,9 @@ CASES: dict[str, Case] = {
         {
             **_SGD,
             "trim": {"trim": "off"},
+            "mask": {"mask": "random"},
             "trim_samples": {"trim_samples": 8},
+            "forget_share": {"forget_share": 0.25},
             "relative": {"relative": True},
             "saliency": {"saliency": "batch-moduli"},
             "per_layer": {"per_layer": True},
@@ -114,6 +116,7 @@ CASES: dict[str, Case] = {
             "init": {"init": "zeros"},
             "constraint": {"constraint": "off"},
             "forget_weight": {"forget_weight": 0.7},
+            "project": {"project": False},
             "margin": {"margin": 0.4},
             "ridge": {"ridge": 50.0},
             "cover": {"cover": "bias"},
@@ -139,6 +142,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "scissorhands-published": (
         "scissorhands",
         {**_FAST, "constraint": "published", "trim": 0.2, "margin": 0.5, "ridge": 1e-3},
+    ),
+    "scissorhands-random-trim": (
+        "scissorhands",
+        {**_FAST, "constraint": "off", "trim": 0.2, "trim_samples": 16, "mask": "random"},
     ),
     "random-label-each-pass": ("random-label", {**_FAST, "relabel": "each-pass"}),
     "salun-random-mask": ("salun", {**_FAST, "mask": "random"}),

@@ -55,7 +55,7 @@ def method_schema(methods: Mapping[str, type[Method]]) -> dict[str, Any]:
             branch["properties"] |= {
                 "preset": {"const": PRESET},
                 "setting": {"type": "string"},
-                "fraction": {"type": "number"},
+                "fraction": {"type": ["number", "string"]},
             }
         branches.append(branch | {"title": name, "additionalProperties": False})
     return {"oneOf": branches, "default": {"name": DEFAULT_METHOD}}
@@ -96,7 +96,12 @@ def _preset(cls: Any, given: dict[str, Any]) -> Any:
     fraction = given.pop("fraction", None)
     make = getattr(cls, PRESET, None)
     if make is None:
-        raise ConfigError([f"method.preset: {cls.name} has no preset; delete this key"])
+        raise ConfigError(
+            [
+                f"method.preset: nothing is published for {cls.name} in this place; delete "
+                "preset, setting and fraction"
+            ]
+        )
     if preset != PRESET:
         raise ConfigError([f'method.preset: expected "{PRESET}", got {show(preset)}'])
     if not isinstance(setting, str) or not isinstance(fraction, int | float | str):

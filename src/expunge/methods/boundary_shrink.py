@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
 from .descent import Descent, fitting_batch
+from .presets import published_settings
 from .teachers import Logits, frozen_copy, logits_of
 
 
@@ -69,6 +70,21 @@ class BoundaryShrink:
             epsilon=self.epsilon, lr=self.lr, epochs=self.epochs, batch_size=self.batch_size
         )
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
+
+    @classmethod
+    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
+        """The settings of this baseline in the public code of Wu & Harandi (2024).
+
+        Args:
+            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
+            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
+                ``"class"`` for one class (SVHN).
+            **changes: Fields to replace.
+
+        Raises:
+            InputError: If nothing is published for that case.
+        """
+        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

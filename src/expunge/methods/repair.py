@@ -122,6 +122,8 @@ class Repair:
         """Turn the gradient of L_r into g*, in place (Eq. 3, then Eq. 5)."""
         if self._plan.forget_weight:
             torch._foreach_add_(objective, forget, alpha=-self._plan.forget_weight)
+        if not self._options.project:
+            return {"active": 1.0}
         result = project_(
             [objective[place] for place in self._covered],
             [constraint[place] for place in self._covered],

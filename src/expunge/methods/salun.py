@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
 from .descent import Descent, fitting_batch
+from .presets import published_settings
 from .relabel import RELABEL, Mixed, descend_on_wrong_labels
 
 MASKS = ("gradient", "random")
@@ -82,6 +83,21 @@ class SalUn:
         check_choice(RELABEL, relabel=self.relabel)
         check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
+
+    @classmethod
+    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
+        """The settings of this baseline in the public code of Wu & Harandi (2024).
+
+        Args:
+            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
+            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
+                ``"class"`` for one class (SVHN).
+            **changes: Fields to replace.
+
+        Raises:
+            InputError: If nothing is published for that case.
+        """
+        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         mixed = Mixed(task, data, run)  # first: it may refuse the request

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..core.checks import check_choice, check_not_negative, check_positive, check_share
 from ..core.data import Split, UnlearningData
@@ -13,21 +13,11 @@ from ..core.guard import probe
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
-from ..kernels import (
-    SCHEMES,
-    VARIANTS,
-    Scheme,
-    Variant,
-    connection_sensitivity,
-    reinitialise,
-    relative,
-    select_parameters,
-    top_share,
-)
-from .descent import fitting_batch
+from ..kernels import SCHEMES, VARIANTS, Scheme, Variant
 from .plan import Plan, make_plan
 from .presets import published_scissorhands
 from .repair import Repair
+from .trim import MASKS, Trim
 
 _LOOK = 500  # samples on which a turn is judged
 _GONE = 2.0  # percent of D_f that may be right after a trim: retrained nets never are
@@ -57,7 +47,11 @@ class Scissorhands:
     Args:
         trim: Share k of the connections that is re-initialised, in (0, 1), ``"off"`` for
             none, or ``"auto"``.
+        mask: ``"sensitivity"`` as above; ``"random"`` re-initialises as many weights drawn
+            by chance, among the same ones, a control that shows what the scores add.
         trim_samples: How many samples of D_f the scores are computed on, at most.
+        forget_share: Share of D_f that they are computed on instead, in (0, 1]; about 3 %
+            is enough for the paper. None: as ``trim_samples`` says.
         relative: Divide the scores by those on as much of D_r. None chooses.
         saliency: ``"signed-sum"`` as in Eq. 2, or ``"batch-moduli"`` as published.
         per_layer: Rank within each tensor rather than over all.
@@ -65,6 +59,8 @@ class Scissorhands:
         init: Fresh values: ``"uniform"``, ``"normal"``, ``"zeros"``, ``"xavier"``, ``"own"``.
         constraint: See above.
         forget_weight: The paper's lambda. None chooses.
+        project: False leaves the projection (Eq. 5) out of the steps that the constraint
+            binds, so that they follow Eq. 3 alone.
         margin: Least v of an active constraint (GEM's; the paper's is 0).
         ridge: Added to the squared norm of g_f (the paper's is 0).
         cover: Regular expression; the constraint covers parameters whose name matches.
@@ -78,12 +74,15 @@ class Scissorhands:
     Except in ``"always"`` and ``"published"`` the loss of a forget sample counts only up to
     ``task.loss_ceiling``: Eq. 3 with cross-entropy has no lower bound otherwise.
 
-    Cost: one backward pass over ``trim_samples`` (twice if relative); per step of repair a
-    forward and backward pass on each of two batches, and two copies of the gradient.
+    Cost: one backward pass over ``trim_samples`` (twice if relative; random masks spend it,
+    too); per step of repair a forward and backward pass on each of two batches, and two
+    copies of the gradient.
     """
 
     trim: float | str = "auto"
+    mask: str = "sensitivity"
     trim_samples: int = 1024
+    forget_share: float | None = None
     relative: bool | None = None
     saliency: Variant = "signed-sum"
     per_layer: bool = False
@@ -91,6 +90,7 @@ class Scissorhands:
     init: Scheme = "uniform"
     constraint: str = "auto"
     forget_weight: float | None = None
+    project: bool = True
     margin: float = 0.0
     ridge: float = 0.0
     cover: str | None = None
@@ -117,6 +117,12 @@ class Scissorhands:
             check_choice(("auto", "off"), trim=self.trim)
         else:
             check_share(trim=self.trim)
+        if self.forget_share is not None and not 0 < self.forget_share <= 1:
+            raise InputError(
+                f"expected forget_share above 0 and at most 1, got {self.forget_share!r}; "
+                "3 % is written 0.03"
+            )
+        check_choice(MASKS, mask=self.mask)
         check_choice(VARIANTS, saliency=self.saliency)
         check_choice(SCHEMES, init=self.init)
         check_choice(CONSTRAINTS, constraint=self.constraint)
@@ -165,7 +171,7 @@ class Scissorhands:
         """Algorithm 1; by default in turns, until D_f stays gone."""
         for turn, share in enumerate(plan.trim):
             suffix = f"-{turn + 1}" if turn else ""
-            _Trim(self, plan, look.task, look.data, look.run, share, suffix)(model)
+            Trim(self, plan, look.task, look.data, look.run, share, suffix)(model)
             Repair(self, plan, look.task, look.data, look.run, suffix)(model, f"repair{suffix}")
             if self.trim != "auto":
                 return
@@ -220,49 +226,3 @@ def _check_pattern(name: str, pattern: str | None) -> None:
         raise InputError(
             f"expected {name} to be a regular expression, got {pattern!r}: {error}"
         ) from error
-
-
-@dataclass(frozen=True)
-class _Trim:
-    """Step 1 of Algorithm 1."""
-
-    options: Scissorhands
-    plan: Plan
-    task: Task
-    data: UnlearningData
-    run: Run
-    share: float
-    suffix: str
-
-    def __call__(self, model: nn.Module) -> None:
-        published = self.plan.constraint == "published"
-        # The authors score in train mode; elsewhere the trained function is scored, and
-        # BatchNorm statistics stay where they are.
-        model.train(published)
-        masks = self.run.once(f"trim{self.suffix}", lambda: self._masks(model))
-        generator = self.run.generator(f"reinit{self.suffix}")
-        reinitialise(model, masks, scheme=self.options.init, generator=generator)
-        model.train()
-
-    def _masks(self, model: nn.Module) -> dict[str, Tensor]:
-        scores = self._scores(model, "trim-forget", self.data.forget)
-        if self.plan.relative:
-            scores = relative(scores, self._scores(model, "trim-retain", self.data.retain))
-        masks = top_share(scores, self.share, per_layer=self.options.per_layer)
-        if self.options.trim_filter:
-            kept = select_parameters(model, self.options.trim_filter)
-            masks = {name: mask for name, mask in masks.items() if name in kept}
-        return masks
-
-    def _scores(self, model: nn.Module, name: str, dataset: Any) -> dict[str, Tensor]:
-        published = self.plan.constraint == "published"
-        size = min(fitting_batch(self.options.batch_size, dataset, self.plan.batch), len(dataset))
-        stream = self.run.batches(f"{name}{self.suffix}", dataset, size, augment=published)
-        wanted = min(self.options.trim_samples, len(dataset))
-        count = 1 if published else max(1, min(len(stream), wanted // size))
-        return connection_sensitivity(
-            model,
-            lambda batch: self.task.loss(model, batch),
-            (stream[step] for step in range(count)),
-            variant=self.options.saliency,
-        )

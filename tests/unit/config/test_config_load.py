@@ -10,7 +10,7 @@ from expunge.config import json_schema, load_config, parse_config
 from expunge.config.load import parse_value
 from expunge.config.problems import show
 from expunge.core.errors import ConfigError
-from expunge.methods import METHODS, FineTune, Scissorhands
+from expunge.methods import METHODS, FineTune, SalUn, Scissorhands
 from expunge.training import RECIPES
 from expunge.workflow import demo_config
 
@@ -132,6 +132,9 @@ def test_a_preset_is_the_starting_point() -> None:
     assert parse_config(GOOD, given).build_method() == Scissorhands.published("svhn", "class")
     changed = parse_config(GOOD, [*given, "method.epochs=1"]).build_method()
     assert changed == Scissorhands.published("svhn", "class", epochs=1)
+    given = ["method.name=salun", "method.preset=published", "method.setting=cifar10"]
+    built = parse_config(GOOD, [*given, "method.fraction=0.5"]).build_method()
+    assert built == SalUn(lr=5e-2, share=0.2, epochs=10, batch_size=256)
 
 
 def test_another_seed_draws_another_random_forget_set_only() -> None:
@@ -146,8 +149,9 @@ def test_the_schema_knows_every_method_and_recipe() -> None:
     branches = {branch["title"]: branch for branch in properties["method"]["oneOf"]}
     assert set(branches) == set(METHODS)
     assert branches["fine-tune"]["properties"]["epochs"]["default"] == FineTune().epochs
-    assert "preset" in branches["scissorhands"]["properties"]
-    assert "preset" not in branches["fine-tune"]["properties"]
+    for name in ("scissorhands", "fine-tune", "retrain"):
+        assert branches[name]["properties"]["preset"] == {"const": "published"}
+    assert "preset" not in branches["scrub"]["properties"]
     assert set(properties["training"]["properties"]["recipe"]["enum"]) == set(RECIPES)
     assert set(tomllib.loads(CONFIGS[0].read_text())) <= set(properties)
 

@@ -104,7 +104,9 @@ def test_presets_are_checked_too() -> None:
     base = ("method.preset=published", "method.setting=cifar10")
     assert "one of 0.1, 0.2, 0.5, got 0.3" in problems(*base, "method.fraction=0.3")[0]
     assert 'expected "published"' in problems("method.preset=mine")[0]
-    assert "fine-tune has no preset" in problems("method.name=fine-tune", "method.preset=x")[0]
+    assert "published for scrub" in problems("method.name=scrub", "method.preset=x")[0]
+    other = ("method.name=salun", "method.preset=published", "method.fraction=0.1")
+    assert "did you mean 'cifar10'?" in problems(*other, "method.setting=cifar")[0]
     assert "expected fraction" in problems(*base, "method.fraction=0.33", "method.lr=0")[0]
     found = problems(*base, "method.fraction=0.1", "method.lr=0", "method.margin=-1")
     assert len(found) == 2
