@@ -3,18 +3,19 @@
 import dataclasses
 import itertools
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from expunge.config import parse_config
+from expunge.bench import load_bench
+from expunge.bench.config import Setting
 from expunge.methods import METHODS, SalUn, Scissorhands
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 TABLES = {path.stem: tomllib.loads(path.read_text()) for path in sorted(CONFIGS.glob("*.toml"))}
 BENCHES = {name: raw for name, raw in TABLES.items() if "scenario" in raw}
-AXES = ("data", "model", "scenario", "method")
 REQUIRED = (
     "table1-cifar10-fast", "table1-cifar10-paper", "table1-cifar100-paper", "table1-svhn-paper",
     "table2-faces-fast", "table2-faces-paper", "classwise-cifar10-fast",
@@ -23,38 +24,18 @@ REQUIRED = (
 )  # fmt: skip
 
 
-def without(table: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if key not in keys}
-
-
-def combinations(raw: dict[str, Any]) -> list[dict[str, dict[str, Any]]]:
-    """Each entry of each axis with each of the others, as far as restrictions allow."""
-    found = []
-    for entries in itertools.product(*(raw[axis] for axis in AXES)):
-        place = dict(zip(AXES, entries, strict=True))
-        if all(
-            place[other]["label"] in entry.get(other, [place[other]["label"]])
-            for axis, entry in place.items()
-            for other in AXES[: AXES.index(axis)]
-        ):
-            found.append(place)
-    return found
-
-
-def run_config(place: dict[str, dict[str, Any]]) -> Any:
-    forget = without(place["scenario"], "label", "data", "model")
-    return parse_config(
-        {
-            "data": without(place["data"], "label") | {"forget": forget},
-            "model": without(place["model"], "label", "training"),
-            "training": place["model"]["training"],
-            "method": without(place["method"], "label", "tune", "data", "model", "scenario"),
-        }
-    )
+@cache
+def settings(name: str) -> list[Setting]:
+    return load_bench(CONFIGS / f"{name}.toml").settings
 
 
 def methods_of(name: str) -> dict[str, Any]:
-    return {p["method"]["label"]: run_config(p).build_method() for p in combinations(BENCHES[name])}
+    """Every method of a bench by its label, as the runs of its settings build it."""
+    return {
+        label: setting.run(0, table).build_method()
+        for setting in settings(name)
+        for label, table in setting.methods.items()
+    }
 
 
 def test_every_table_of_the_paper_is_there():
@@ -66,53 +47,40 @@ def test_every_run_of_the_grid_is_valid(name):
     raw = BENCHES[name]
     assert f"expunge bench configs/{name}.toml" in (CONFIGS / f"{name}.toml").read_text()
     assert raw["scale"] == ("paper" if name.endswith("-paper") else "fast")
-    for axis in AXES:
-        labels = [entry["label"] for entry in raw[axis]]
-        assert len(set(labels)) == len(labels)
-    assert {p["method"]["label"] for p in combinations(raw)} == {m["label"] for m in raw["method"]}
-    for place in combinations(raw):
-        run_config(place).build_method()
+    assert set(methods_of(name)) == {entry["label"] for entry in raw["method"]}
 
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_a_preset_is_that_of_its_data_and_scenario(name):
-    places = combinations(BENCHES[name])
-    for place in (p for p in places if "preset" in p["method"]):
-        method, scenario, source = place["method"], place["scenario"], place["data"]["source"]
-        assert method["setting"] == source
-        case = scenario.get("fraction", 0.1 if source == "faces" else "class")
-        changes = without(
-            method, "label", "name", "preset", "setting", "fraction", "scenario", "data", "model"
-        )
-        expected = METHODS[method["name"]].published(source, case, **changes)
-        assert run_config(place).build_method() == expected, method["label"]
+    for setting in settings(name):
+        source, forget = setting.base.data.source, setting.base.data.forget
+        share = getattr(forget, "fraction", None)
+        case = share or (0.1 if source == "faces" else "class")
+        for label, table in setting.methods.items():
+            if "preset" not in table:
+                continue
+            assert table["setting"] == source
+            own = ("name", "preset", "setting", "fraction")
+            changes = {key: value for key, value in table.items() if key not in own}
+            expected = METHODS[table["name"]].published(source, case, **changes)
+            assert setting.run(0, table).build_method() == expected, label
 
 
 @pytest.mark.parametrize("name", BENCHES)
 def test_every_setting_compares_the_same_methods(name):
-    found: dict[str, set[str]] = {}
-    for place in combinations(BENCHES[name]):
-        label = place["method"]["label"].partition(" (")[0]  # "SalUn (20 %)" is SalUn
-        found.setdefault(place["scenario"]["label"], set()).add(label)
-    assert len(set(map(frozenset, found.values()))) == 1
+    # "SalUn (20 %)" is SalUn with the preset of that share.
+    found = [{label.partition(" (")[0] for label in one.methods} for one in settings(name)]
+    assert all(labels == found[0] for labels in found)
 
 
 @pytest.mark.parametrize("name", BENCHES)
-def test_what_is_tuned_are_fields_that_nothing_else_sets(name):
-    raw = BENCHES[name]
-    budget = raw.get("tune")
-    assert budget is None or budget["seed"] not in raw["seeds"]
-    for entry in raw["method"]:
-        space = entry.get("tune", {})
-        assert not space or budget is not None
-        assert len(space) <= 2
-        known = {field.name for field in dataclasses.fields(METHODS[entry["name"]])}
-        assert set(space) <= known - set(entry)
-        for field, (low, high, *scale) in space.items():
-            assert low < high
-            assert scale in ([], ["log"])
-            METHODS[entry["name"]](**{field: low})
-            METHODS[entry["name"]](**{field: high})
+def test_the_ends_of_what_is_tuned_are_values_that_the_method_takes(name):
+    for setting in settings(name):
+        for label, space in setting.spaces.items():
+            assert len(space) <= 2
+            for field, values in space.items():
+                for end in (values.low, values.high):
+                    setting.run(0, setting.methods[label] | {field: end}).build_method()
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHES if name.startswith("table")])
