@@ -18,7 +18,9 @@ from .retrain import Retrain as Retrain
 from .salun import SalUn as SalUn
 from .scissorhands import Scissorhands as Scissorhands
 from .scrub import SCRUB as SCRUB
+from .sfron import SFRon as SFRon
 from .ssd import SSD as SSD
+from .unsir import UNSIR as UNSIR
 
 METHODS: dict[str, type[Method]] = {
     cls.name: cls
@@ -41,5 +43,7 @@ METHODS: dict[str, type[Method]] = {
         NoT,
         DELETE,
         MUNBa,
+        SFRon,
+        UNSIR,
     )
 }
