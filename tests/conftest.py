@@ -102,6 +102,16 @@ def blobs() -> UnlearningData:
 
 
 @pytest.fixture
+def class_blobs(blobs: UnlearningData) -> UnlearningData:
+    """The same points, of which all 48 training points of class 2 are to be forgotten."""
+    parts = (blobs.forget.tensors, blobs.retain.tensors)
+    inputs, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+    gone = labels == CLASSES - 1
+    forget, retain = (TensorDataset(inputs[rows], labels[rows]) for rows in (gone, ~gone))
+    return UnlearningData(forget, retain, blobs.validation, blobs.test)
+
+
+@pytest.fixture
 def task() -> Classification:
     """Classification into the three classes of ``blobs``."""
     return Classification(num_classes=CLASSES)

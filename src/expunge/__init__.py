@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .methods import METHODS as METHODS
     from .methods import SCRUB as SCRUB
     from .methods import SSD as SSD
+    from .methods import UNSIR as UNSIR
     from .methods import BadTeacher as BadTeacher
     from .methods import BoundaryExpanding as BoundaryExpanding
     from .methods import BoundaryShrink as BoundaryShrink
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .methods import Retrain as Retrain
     from .methods import SalUn as SalUn
     from .methods import Scissorhands as Scissorhands
+    from .methods import SFRon as SFRon
     from .models import build_net as build_net
     from .models import load_weights as load_weights
     from .models import save_weights as save_weights
@@ -84,7 +86,7 @@ _HOMES = {
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
         "GradientAscent InfluenceUnlearning L1Sparse MUNBa NegGradPlus NoT RandomLabel Retrain "
-        "SCRUB SSD SalUn Scissorhands"
+        "SCRUB SFRon SSD SalUn Scissorhands UNSIR"
     ),
     "models": "build_net load_weights save_weights",
     "tasks": "Classification Regression",

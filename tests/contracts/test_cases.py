@@ -13,11 +13,12 @@ from expunge.methods import METHODS
 class Case:
     """``base``: fast settings. ``other``: another legal value per field, and the fields
     that must be set for it to matter. ``ruin``: settings under which the method diverges;
-    None for one that cannot."""
+    None for one that cannot. ``whole_class``: it can forget all of a class only."""
 
     base: dict[str, Any]
     other: dict[str, dict[str, Any]] = field(default_factory=dict)
     ruin: dict[str, Any] | None = field(default_factory=lambda: {"lr": 1e30})
+    whole_class: bool = False
 
 
 _SGD = {
@@ -123,6 +124,35 @@ CASES: dict[str, Case] = {
             "schedule": {"schedule": "constant"},
         },
     ),
+    "sfron": Case(
+        {**_FAST, "lr": 0.01, "samples": 20},
+        {
+            **_SGD,
+            "alpha": {"alpha": 1.0},
+            "forget_every": {"forget_every": 3},
+            "weighting": {"weighting": 0.0},
+            "threshold": {"threshold": 0.0},
+            "max_norm": {"max_norm": 0.01},
+            "samples": {"samples": 8},
+        },
+    ),
+    "unsir": Case(
+        {"noise_steps": 5, "batch_size": 8},
+        {
+            "penalty": {"penalty": 0.0},
+            "noise_lr": {"noise_lr": 0.5},
+            "noise_steps": {"noise_steps": 3},
+            "noise_ratio": {"noise_ratio": 0.3},
+            "retain_share": {"retain_share": 0.5},
+            "impair_lr": {"impair_lr": 0.01},
+            "impair_epochs": {"impair_epochs": 2},
+            "repair_lr": {"repair_lr": 0.02},
+            "repair_epochs": {"repair_epochs": 0.5},
+            "batch_size": {"batch_size": 7},
+        },
+        ruin={"impair_lr": 1e30},
+        whole_class=True,
+    ),
     "scrub": Case(
         {**_FAST, "max_epochs": 1},
         {
@@ -153,6 +183,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "scissorhands-defaults": ("scissorhands", {}),
     "scrub-alternating": ("scrub", {**_FAST, "lr": 0.01, "epochs": 2.5, "max_epochs": 3}),
     "influence-cg": ("influence", {"solver": "cg", "damping": 10.0, "iterations": 3}),
+    "sfron-defaults": ("sfron", {"lr": 1e-3}),
+    "unsir-part": ("unsir", {"noise_steps": 3, "retain_share": 0.5, "repair_epochs": 2}),
     "ssd-groups": ("ssd", {"threshold": 1.1, "group": 4, "samples": None}),
 }
 

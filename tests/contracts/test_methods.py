@@ -33,6 +33,14 @@ def method(name):
     return METHODS[name](**CASES[name].base)
 
 
+@pytest.fixture
+def blobs(request, blobs):
+    """The request: scattered samples, or a class for a method that forgets nothing else."""
+    chosen = request.node.callspec.params
+    name = chosen["name"] if "name" in chosen else chosen["method"].name
+    return request.getfixturevalue("class_blobs") if CASES[name].whole_class else blobs
+
+
 @pytest.fixture(params=["blob_model", "blob_conv_model"])
 def model(request):
     return request.getfixturevalue(request.param)

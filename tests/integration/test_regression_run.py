@@ -22,6 +22,7 @@ METHODS = [
     expunge.NegGradPlus(lr=1e-3, epochs=2),
     expunge.L1Sparse(lr=1e-3, epochs=2),
     expunge.SSD(threshold=2.0),
+    expunge.SFRon(lr=1e-3, epochs=2),
     expunge.InfluenceUnlearning(samples=20),
     expunge.InfluenceUnlearning(solver="cg", samples=50, damping=5),
 ]
@@ -66,7 +67,15 @@ def test_methods_that_read_the_loss_alone_run(
 
 @pytest.mark.parametrize(
     "name",
-    ["salun", "random-label", "boundary-shrink", "boundary-expanding", "scrub", "bad-teacher"],
+    [
+        "salun",
+        "random-label",
+        "boundary-shrink",
+        "boundary-expanding",
+        "scrub",
+        "bad-teacher",
+        "unsir",
+    ],
 )
 def test_methods_that_need_labels_or_logits_refuse(
     name: str, diabetes: UnlearningData, original: nn.Module

@@ -146,11 +146,16 @@ class Run:
         """The value of ``compute()`` (tensors, numbers, dicts of them), kept on disk."""
         if self._store and (kept := self._store.load(f"once-{name}")) is not None:
             self._counter.samples = kept["samples"]
+            # With the rows of steps that it took: they are not done again.
+            self.history = list(kept.get("history", self.history))
             return kept["value"]
         _seed_everything(derive_seed(self.seed, name))
         value = compute()
         if self._store:
-            self._store.save(f"once-{name}", {"value": value, "samples": self.samples_read})
+            self._store.save(
+                f"once-{name}",
+                {"value": value, "samples": self.samples_read, "history": self.history},
+            )
         return value
 
     def log(self, stage: str, step: int, **scalars: float) -> None:

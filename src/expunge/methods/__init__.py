@@ -19,7 +19,9 @@ from .retrain import Retrain as Retrain
 from .salun import SalUn as SalUn
 from .scissorhands import Scissorhands as Scissorhands
 from .scrub import SCRUB as SCRUB
+from .sfron import SFRon as SFRon
 from .ssd import SSD as SSD
+from .unsir import UNSIR as UNSIR
 
 METHODS: dict[str, type[Method]] = {
     cls.name: cls
@@ -42,6 +44,8 @@ METHODS: dict[str, type[Method]] = {
         NoT,
         DELETE,
         MUNBa,
+        SFRon,
+        UNSIR,
     )
 }
 METHODS.update(_plugins(METHODS))  # those of other packages

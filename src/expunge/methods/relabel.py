@@ -9,6 +9,7 @@ from ..core.data import UnlearningData, fetch
 from ..core.errors import InputError
 from ..core.run import Run
 from ..core.task import Batch, Task
+from ..tasks.forms import join_batches
 from ..tasks.labels import with_labels
 from .descent import Descent, fitting_batch
 
@@ -79,7 +80,7 @@ class Mixed:
             parts.append(with_labels(batch, self._wrong[forget]))
         if len(retain):
             parts.append(self._fetch(self._data.retain, retain, generator))
-        return parts[0] if len(parts) == 1 else _join(*parts)
+        return parts[0] if len(parts) == 1 else join_batches(*parts)
 
     def _fetch(self, dataset: Any, indices: Tensor, generator: Generator | None) -> Batch:
         return fetch(dataset, indices, generator=generator, device=self._run.device)
@@ -95,14 +96,3 @@ def descend_on_wrong_labels(
         loss = mixed.task.loss(model, stream[step]).mean()
         descent.follow(run.gradient(loss, descent.parameters))
         descent.log(step, loss=loss.item())
-
-
-def _join(first: Any, second: Any) -> Any:
-    """Two batches of the same form as one."""
-    if isinstance(first, Tensor):
-        return torch.cat([first, second])
-    if isinstance(first, dict):
-        return {key: _join(value, second[key]) for key, value in first.items()}
-    if isinstance(first, tuple) and any(isinstance(part, Tensor | dict) for part in first):
-        return tuple(_join(a, b) for a, b in zip(first, second, strict=True))
-    return (*first, *second)  # one entry per sample, such as file names

@@ -12,9 +12,8 @@ from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.task import Batch
+from .forms import INPUT_KEYS
 from .labels import LABEL_KEYS
-
-_INPUT_KEYS = ("pixel_values", "image", "img", "inputs", "x")
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,12 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
     if isinstance(batch, list | tuple) and len(batch) >= 2:
         return batch[0], batch[1]
     if isinstance(batch, Mapping):
-        inputs = next((batch[key] for key in _INPUT_KEYS if key in batch), None)
+        inputs = next((batch[key] for key in INPUT_KEYS if key in batch), None)
         labels = next((batch[key] for key in LABEL_KEYS if key in batch), None)
         if inputs is not None and labels is not None:
             return inputs, labels
         raise DataError(
-            f"expected a batch with an input ({', '.join(_INPUT_KEYS)}) and a label "
+            f"expected a batch with an input ({', '.join(INPUT_KEYS)}) and a label "
             f"({', '.join(LABEL_KEYS)}), got keys {sorted(batch)}; rename the columns"
         )
     raise DataError(

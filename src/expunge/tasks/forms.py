@@ -1,0 +1,67 @@
+"""The forms that a batch can have: its inputs exchanged, samples repeated, batches joined."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..core.errors import DataError
+from ..core.task import Batch
+
+INPUT_KEYS = ("pixel_values", "image", "img", "inputs", "x")
+
+
+def with_inputs(batch: Batch, inputs: Tensor) -> Batch:
+    """The same samples with other inputs; the given batch stays as it is.
+
+    Args:
+        batch: ``(inputs, labels)`` or a mapping with one of the known names of an input.
+        inputs: Of the shape of the old ones, (B, ...).
+
+    Raises:
+        DataError: If the batch is of another form, or its inputs of another shape.
+    """
+    old: Any = None
+    if isinstance(batch, Mapping):
+        key = next((key for key in INPUT_KEYS if key in batch), None)
+        old = None if key is None else batch[key]
+        changed: Any = {**batch, key: inputs}
+    elif isinstance(batch, list | tuple) and len(batch) >= 2:
+        old = batch[0]
+        changed = (inputs, *batch[1:])
+    if not isinstance(old, Tensor) or old.shape != inputs.shape:
+        found = f"keys {sorted(batch)}" if isinstance(batch, Mapping) else type(batch).__name__
+        found = f"shape {tuple(old.shape)}" if isinstance(old, Tensor) else found
+        raise DataError(
+            f"expected a batch of (inputs, labels) or a mapping with an input "
+            f"({', '.join(INPUT_KEYS)}), inputs of shape {tuple(inputs.shape)}, got {found}; "
+            "let the data set return one of them"
+        )
+    return changed
+
+
+def repeat_sample(batch: Batch, count: int) -> Batch:
+    """A batch of one sample as a batch of ``count`` copies; tensors are views."""
+    if isinstance(batch, Tensor):
+        return batch.expand(count, *batch.shape[1:])
+    if isinstance(batch, Mapping):
+        return {key: repeat_sample(value, count) for key, value in batch.items()}
+    if isinstance(batch, list | tuple) and _has_columns(batch):
+        return tuple(repeat_sample(part, count) for part in batch)
+    return tuple(batch) * count  # one entry per sample, such as file names
+
+
+def join_batches(first: Batch, second: Batch) -> Batch:
+    """Two batches of the same form as one."""
+    if isinstance(first, Tensor):
+        return torch.cat([first, second])
+    if isinstance(first, Mapping):
+        return {key: join_batches(value, second[key]) for key, value in first.items()}
+    if isinstance(first, list | tuple) and _has_columns(first):
+        return tuple(join_batches(a, b) for a, b in zip(first, second, strict=True))
+    return (*first, *second)  # one entry per sample, such as file names
+
+
+def _has_columns(batch: list[Any] | tuple[Any, ...]) -> bool:
+    return any(isinstance(part, Tensor | Mapping) for part in batch)
