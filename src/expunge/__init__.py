@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .data import select_forget as select_forget
     from .evaluation import evaluate as evaluate
     from .methods import DELETE as DELETE
+    from .methods import LCODEC as LCODEC
     from .methods import METHODS as METHODS
     from .methods import SCRUB as SCRUB
     from .methods import SSD as SSD
@@ -79,8 +80,8 @@ _HOMES = {
     "evaluation": "evaluate",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
-        "GradientAscent InfluenceUnlearning L1Sparse MUNBa NegGradPlus NoT RandomLabel Retrain "
-        "SCRUB SSD SalUn Scissorhands"
+        "GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus NoT RandomLabel "
+        "Retrain SCRUB SSD SalUn Scissorhands"
     ),
     "models": "build_net load_weights save_weights",
     "tasks": "Classification Regression",
