@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .data import select_forget as select_forget
     from .evaluation import evaluate as evaluate
     from .methods import DELETE as DELETE
+    from .methods import LCODEC as LCODEC
     from .methods import METHODS as METHODS
     from .methods import SCRUB as SCRUB
     from .methods import SSD as SSD
@@ -63,8 +64,13 @@ if TYPE_CHECKING:
     from .tasks import Regression as Regression
     from .training import RECIPES as RECIPES
     from .training import Recipe as Recipe
+    from .training import Sisa as Sisa
+    from .training import SisaUnlearned as SisaUnlearned
+    from .training import load_sisa as load_sisa
     from .training import make_recipe as make_recipe
     from .training import train as train
+    from .training import train_sisa as train_sisa
+    from .training import unlearn_sisa as unlearn_sisa
     from .workflow import check_run as check_run
     from .workflow import demo as demo
     from .workflow import demo_config as demo_config
@@ -85,12 +91,14 @@ _HOMES = {
     "evaluation": "evaluate",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
-        "GradientAscent InfluenceUnlearning L1Sparse MUNBa NegGradPlus NoT RandomLabel Retrain "
-        "SCRUB SFRon SSD SalUn Scissorhands UNSIR"
+        "GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus NoT RandomLabel "
+        "Retrain SCRUB SFRon SSD SalUn Scissorhands UNSIR"
     ),
     "models": "build_net load_weights save_weights",
     "tasks": "Classification Regression",
-    "training": "RECIPES Recipe make_recipe train",
+    "training": (
+        "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
+    ),
     "workflow": "check_run demo demo_config evaluate_weights run_seeds run_unlearn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -80,6 +80,27 @@ CASES: dict[str, Case] = {
     "fine-tune": Case(_FAST, _SGD),
     "gradient-ascent": Case(_FAST, _SGD),
     "l1-sparse": Case({**_FAST, "penalty": 1e-3}, {**_SGD, "penalty": {"penalty": 0.0}}),
+    "l-codec": Case(
+        {
+            "perturbations": 12,
+            "rows": 4,
+            "batch_size": 6,
+            "damping": 10.0,
+            "samples": 20,
+            "iterations": 2,
+        },
+        {
+            "perturbations": {"perturbations": 20},
+            "noise": {"noise": 1.0},
+            "rows": {"rows": 1},
+            "batch_size": {"batch_size": 12},
+            "scale": {"scale": 2.0},
+            "damping": {"damping": 20.0},
+            "samples": {"samples": 40},
+            "iterations": {"iterations": 1},
+        },
+        ruin={"scale": 1e38, "damping": 1e-3},
+    ),
     "munba": Case({**_FAST, "lr": 0.01}, _SGD),
     "not": Case(_FAST, {**_SGD, "layers": {"layers": 2}}),
     "neg-grad-plus": Case(_FAST, {**_SGD, "retain_weight": {"retain_weight": 0.8}}),
@@ -185,6 +206,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "influence-cg": ("influence", {"solver": "cg", "damping": 10.0, "iterations": 3}),
     "sfron-defaults": ("sfron", {"lr": 1e-3}),
     "unsir-part": ("unsir", {"noise_steps": 3, "retain_share": 0.5, "repair_epochs": 2}),
+    "l-codec-samples": (
+        "l-codec",
+        {"perturbations": 5, "rows": 2, "damping": 10.0, "samples": 10, "iterations": 1},
+    ),
     "ssd-groups": ("ssd", {"threshold": 1.1, "group": 4, "samples": None}),
 }
 

@@ -4,18 +4,17 @@ A method that uses nothing else is deterministic, resumable, mixed-precision and
 data-parallel without knowing it.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .batches import Counter, Stream, derive_seed, seeded
 from .checkpoint import CheckpointStore
 from .errors import GuardError
+from .isolation import seed_everything
 
 Log = Callable[[dict[str, Any]], None]
 
@@ -134,7 +133,7 @@ class Run:
         start = self._restore(stage, model, optimizer, state)
         latest = time.perf_counter()
         for step in range(start, total):
-            _seed_everything(derive_seed(self.seed, stage, step))
+            seed_everything(derive_seed(self.seed, stage, step))
             yield step
             if self._store and time.perf_counter() - latest >= self._every:
                 self._save(stage, step + 1, model, optimizer, state)
@@ -149,7 +148,7 @@ class Run:
             # With the rows of steps that it took: they are not done again.
             self.history = list(kept.get("history", self.history))
             return kept["value"]
-        _seed_everything(derive_seed(self.seed, name))
+        seed_everything(derive_seed(self.seed, name))
         value = compute()
         if self._store:
             self._store.save(
@@ -226,9 +225,3 @@ def _world() -> tuple[int, int]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_world_size(), torch.distributed.get_rank()
     return 1, 0
-
-
-def _seed_everything(seed: int) -> None:
-    torch.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002  transforms of users still read it

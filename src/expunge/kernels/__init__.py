@@ -1,5 +1,7 @@
 """Pure functions of tensors: no files, no loops over epochs, no global state."""
 
+from .dependence import dependence as dependence
+from .dependence import forward_selection as forward_selection
 from .fisher import UNITS as UNITS
 from .fisher import Unit as Unit
 from .fisher import add_gradients_ as add_gradients_
@@ -8,6 +10,7 @@ from .fisher import dampen_ as dampen_
 from .fisher import fisher_diagonal as fisher_diagonal
 from .fisher import fisher_noise as fisher_noise
 from .fisher import flatten as flatten
+from .fisher import repeat_samples as repeat_samples
 from .fisher import sample_gradients as sample_gradients
 from .fisher import split_samples as split_samples
 from .fisher import unflatten as unflatten

@@ -159,6 +159,20 @@ def split_samples(batch: Batch) -> list[Batch]:
     return [_pick(batch, index) for index in range(size)]
 
 
+def repeat_samples(batch: Batch, times: int) -> Batch:
+    """The batch ``times`` times in a row: sample i is at i, i + B, i + 2 B, ….
+
+    Raises:
+        InputError: If there is no tensor in the batch.
+    """
+    if _size(batch) is None:
+        raise InputError(
+            f"expected a batch that holds tensors, got {type(batch).__name__}; "
+            "let the data set return tensors, or pairs or mappings of them"
+        )
+    return _repeat(batch, times)
+
+
 def flatten(tensors: Sequence[Tensor]) -> Tensor:
     """All entries in one vector (P,), at least float32."""
     vector = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
@@ -214,4 +228,16 @@ def _pick(batch: Any, index: int) -> Any:
         if _size(batch) is None:  # a column of words, say: its items are the samples
             return batch[index : index + 1]
         return tuple(_pick(value, index) for value in batch)
+    return batch
+
+
+def _repeat(batch: Any, times: int) -> Any:
+    if isinstance(batch, Tensor):
+        return torch.cat([batch] * times) if batch.dim() else batch
+    if isinstance(batch, Mapping):
+        return {key: _repeat(value, times) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        if _size(batch) is None:  # a column of words, see ``_pick``
+            return list(batch) * times
+        return tuple(_repeat(value, times) for value in batch)
     return batch

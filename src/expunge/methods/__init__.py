@@ -10,6 +10,7 @@ from .fisher_forgetting import FisherForgetting as FisherForgetting
 from .gradient_ascent import GradientAscent as GradientAscent
 from .influence import InfluenceUnlearning as InfluenceUnlearning
 from .l1_sparse import L1Sparse as L1Sparse
+from .l_codec import LCODEC as LCODEC
 from .munba import MUNBa as MUNBa
 from .neg_grad_plus import NegGradPlus as NegGradPlus
 from .negation import NoT as NoT
@@ -46,6 +47,7 @@ METHODS: dict[str, type[Method]] = {
         MUNBa,
         SFRon,
         UNSIR,
+        LCODEC,
     )
 }
 METHODS.update(_plugins(METHODS))  # those of other packages

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 
 from ..core.checks import check_choice, check_positive
@@ -17,12 +16,18 @@ from ..kernels import (
     WoodFisher,
     add_gradients_,
     flatten,
-    hessian_product,
     sample_gradients,
     split_samples,
     unflatten,
 )
-from .passes import CHUNK, Pass, averages, check_finite_update, trainable
+from .passes import (
+    CHUNK,
+    Pass,
+    averages,
+    check_finite_update,
+    mean_hessian_product,
+    trainable,
+)
 from .presets import published_settings
 
 SOLVERS = ("woodfisher", "cg")
@@ -184,9 +189,4 @@ class _Curvature:
 
     def product(self, batches: Pass, vector: Tensor) -> Tensor:
         """Hessian of the mean loss times a vector."""
-        total, count = torch.zeros_like(vector), 0
-        for step in range(len(batches)):
-            found, size = hessian_product(self.loss, batches[step], self.weights, vector)
-            total, count = total + found, count + size
-        seen = self.run.average(torch.tensor(float(count), device=vector.device))
-        return self.run.average(total) / seen
+        return mean_hessian_product(self.run, self.loss, batches, self.weights, vector)

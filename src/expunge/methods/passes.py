@@ -13,7 +13,7 @@ from ..core.data import take
 from ..core.errors import GuardError
 from ..core.run import Run
 from ..core.task import Task
-from ..kernels import Unit, add_squares_, zeros_for
+from ..kernels import Unit, add_squares_, hessian_product, zeros_for
 
 CHUNK = 32
 
@@ -54,6 +54,10 @@ class Pass:
         """The batch of a step, the same one every time."""
         stream, place = self._places[step]
         return stream[place]
+
+    def size(self, step: int) -> int:
+        """Samples in the batch of a step, those of all processes together."""
+        return self._places[step][0].batch_size
 
 
 def trainable(model: nn.Module) -> list[Tensor]:
@@ -123,6 +127,22 @@ def fisher_diagonals(
         name: Pass(run, f"fisher-{name}", dataset, size, samples) for name, dataset in sets.items()
     }
     return averages(model, run, "fisher", passes, add)
+
+
+def mean_hessian_product(
+    run: Run,
+    loss: Callable[[Any], Tensor],
+    batches: Pass,
+    weights: Sequence[Tensor],
+    vector: Tensor,
+) -> Tensor:
+    """Hessian of the mean loss over all batches times a vector (P,); see ``hessian_product``."""
+    total, count = torch.zeros_like(vector), 0
+    for step in range(len(batches)):
+        found, size = hessian_product(loss, batches[step], weights, vector)
+        total, count = total + found, count + size
+    seen = run.average(torch.tensor(float(count), device=vector.device))
+    return run.average(total) / seen
 
 
 def check_finite_update(tensors: Sequence[Tensor], what: str, smaller: str) -> None:
