@@ -51,7 +51,7 @@ def report(record: Record, path: str | Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    path.writeasset(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
 @cache
@@ -84,4 +84,4 @@ def inline(code: str) -> str:
 
 
 def asset(name: str) -> str:
-    return (resources.files("expunge.report") / "templates" / name).readasset(encoding="utf-8")
+    return (resources.files("expunge.report") / "templates" / name).read_text(encoding="utf-8")
