@@ -8,6 +8,9 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .bench import Bench as Bench
+    from .bench import load_bench as load_bench
+    from .bench import run_bench as run_bench
     from .config import Config as Config
     from .config import load_config as load_config
     from .core import ConfigError as ConfigError
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "bench": "Bench load_bench run_bench",
     "config": "Config load_config",
     "core": (
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "

@@ -12,7 +12,7 @@ from ..core.record import Scores
 
 RESULT_SCHEMA: Literal["expunge.result/1"] = "expunge.result/1"
 BENCH_SCHEMA: Literal["expunge.bench/1"] = "expunge.bench/1"
-Kind = Literal["original", "retrained", "unlearned"]
+Kind = Literal["original", "untrained", "retrained", "unlearned"]
 
 
 class _Strict(BaseModel):
@@ -30,7 +30,8 @@ class Curve(_Strict):
 class Result(_Strict):
     """One model, measured. None wherever a value is not known.
 
-    ``kind`` tells references from what a method made; ``number`` counts the retrained
+    ``kind`` tells references from what a method made (``untrained`` is only an anchor of the
+    relearn curves); ``number`` counts the retrained
     models of one scenario and seed from 1, and is 0 for the others. ``seconds`` is the time
     of training or unlearning alone. ``cka`` maps a layer to its likeness with the first
     retrained model, in [0, 1]. ``error`` says why a method gave no model; then there are no

@@ -1,7 +1,11 @@
 """What a run is asked to do: TOML in, checked objects out, all problems at once."""
 
 from .load import load_config as load_config
+from .load import overridden as overridden
 from .load import parse_config as parse_config
+from .load import read_toml as read_toml
+from .problems import translate as translate
 from .schema import Config as Config
 from .schema import DataConfig as DataConfig
+from .schema import Section as Section
 from .schema import json_schema as json_schema

@@ -29,14 +29,22 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: Lists every problem: syntax, unknown keys, types, ranges, and files
             that are not there.
     """
+    return parse_config(read_toml(path), overrides)
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: If it cannot be read or is not TOML.
+    """
     path = Path(path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([f"cannot read the config {path}: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path} is not valid TOML: {error}"]) from error
-    return parse_config(raw, overrides)
 
 
 def parse_config(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
@@ -45,10 +53,7 @@ def parse_config(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: Lists every problem.
     """
-    problems: list[str] = []
-    raw = _copied(raw)
-    for text in overrides:
-        problems += _override(raw, text)
+    raw, problems = overridden(raw, overrides)
     for keys in _PATHS:
         problems += _expand(raw, keys)
     config = None
@@ -76,6 +81,13 @@ def parse_value(text: str) -> Any:
         if text[:1] in tuple("[{\"'"):
             raise ConfigError([f"--set: {text!r} is not a TOML value: {error}"]) from error
         return text
+
+
+def overridden(raw: dict[str, Any], overrides: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """A copy of ``raw`` with ``section.key=value`` put in, and what was wrong with those."""
+    raw = _copied(raw)
+    problems = [problem for text in overrides for problem in _override(raw, text)]
+    return raw, problems
 
 
 def _copied(value: Any) -> Any:

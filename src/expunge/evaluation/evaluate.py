@@ -100,7 +100,7 @@ def evaluate(
     original_gap, floor = gaps["original"], gaps.get("retrained_again")
     return Record(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=_versions(),
+        versions=versions(),
         command=command,
         request=ForgetRequest(forget=plain(request or {}), size=len(data.forget), digest=digest),
         model=_model_info(model_name, original, result.model),
@@ -199,7 +199,8 @@ def _class_names(data: UnlearningData) -> list[str] | None:
     return [str(name) for name in names] if isinstance(names, list | tuple) else None
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide the numbers of a record."""
     packages = ("expunge", "torch", "numpy", "scikit-learn")
     return {
         "python": platform.python_version(),

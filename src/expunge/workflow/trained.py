@@ -44,6 +44,35 @@ class Net:
     seconds: float | None
 
 
+@dataclass(frozen=True, eq=False)
+class Training:
+    """One net that is to be trained; equal ``identity`` means equal weights."""
+
+    name: str
+    dataset: Any
+    seed: int
+    identity: str
+
+
+def original_training(prepared: Prepared) -> Training:
+    """How the model to unlearn from is trained, where no weights are given."""
+    seed = prepared.config.seed
+    return Training("original", prepared.bundle.train, seed, prepared.identity(seed, "original"))
+
+
+def reference_training(prepared: Prepared, seed: int, number: int) -> Training:
+    """How an independent net that never sees the forget set is trained.
+
+    Args:
+        prepared: Names the data and the forget set.
+        seed: Of the run; with ``number`` it gives the seed of the training.
+        number: 1 for the reference, 2 for the one that gives the floor.
+    """
+    derived = derive_seed(seed, "retrained", number) % 2**31
+    identity = prepared.identity(derived, prepared.positions.tolist())
+    return Training(f"retrained-{number}", prepared.data.retain, derived, identity)
+
+
 def original(prepared: Prepared, folder: OutputFolder, options: Options) -> Net:
     """The model to unlearn from: given weights, or trained here by the recipe.
 
@@ -52,15 +81,7 @@ def original(prepared: Prepared, folder: OutputFolder, options: Options) -> Net:
     """
     if prepared.config.model.weights is not None:
         return Net(prepared.net.model.to(prepared.device).eval(), None)
-    return _obtain(
-        prepared,
-        folder,
-        options,
-        name="original",
-        dataset=prepared.bundle.train,
-        seed=prepared.config.seed,
-        extra="original",
-    )
+    return _in_folder(prepared, original_training(prepared), folder, options)
 
 
 def references(prepared: Prepared, folder: OutputFolder, options: Options, seed: int) -> list[Net]:
@@ -68,18 +89,9 @@ def references(prepared: Prepared, folder: OutputFolder, options: Options, seed:
 
     Kept as ``retrained-1.safetensors``, ``retrained-2.safetensors``.
     """
-    return [
-        _obtain(
-            prepared,
-            folder,
-            options,
-            name=f"retrained-{number}",
-            dataset=prepared.data.retain,
-            seed=derive_seed(seed, "retrained", number) % 2**31,
-            extra=prepared.positions.tolist(),
-        )
-        for number in range(1, prepared.config.reference.retrain + 1)
-    ]
+    numbers = range(1, prepared.config.reference.retrain + 1)
+    trainings = [reference_training(prepared, seed, number) for number in numbers]
+    return [_in_folder(prepared, training, folder, options) for training in trainings]
 
 
 def fresh_net(prepared: Prepared, seed: int) -> nn.Module:
@@ -94,46 +106,44 @@ def fresh_net(prepared: Prepared, seed: int) -> nn.Module:
     ).model
 
 
-def _obtain(
-    prepared: Prepared,
-    folder: OutputFolder,
-    options: Options,
-    *,
-    name: str,
-    dataset: Any,
-    seed: int,
-    extra: object,
+def obtain(
+    prepared: Prepared, training: Training, path: Path, checkpoints: Path, options: Options
 ) -> Net:
-    """Weights from disk if they are those asked for, else trained and written there."""
+    """The net in ``path`` if it is the one asked for, else trained and written there."""
     assert prepared.recipe is not None  # the config demands one wherever something is trained
-    path = folder.path / f"{name}.safetensors"
-    identity = prepared.identity(seed, extra)
-    config, model = prepared.config, fresh_net(prepared, seed)
+    config, model = prepared.config, fresh_net(prepared, training.seed)
     kept = metadata(path)
-    if kept.get("identity") == identity:
+    if kept.get("identity") == training.identity:
         load_weights(model, path)
         return Net(model.to(prepared.device).eval(), float(kept["seconds"]))
     trained = train(
         model,
-        dataset,
+        training.dataset,
         prepared.recipe,
         task=prepared.task,
-        seed=seed,
+        seed=training.seed,
         device=prepared.device,
         precision=config.precision,
-        folder=folder.checkpoints(name),
+        folder=checkpoints,
         resume=options.resume,
-        on_log=options.log(f"train {name}"),
+        on_log=options.log(f"train {training.name}"),
         checkpoint_seconds=options.checkpoint_seconds,
     )
     facts = {
-        "identity": identity,
+        "identity": training.identity,
         "recipe": config.recipe_name(),
         "seconds": trained.seconds,
         "accuracy": _accuracy(trained.model, prepared),
     }
     save_weights(trained.model, path, facts)
     return Net(trained.model, trained.seconds)
+
+
+def _in_folder(
+    prepared: Prepared, training: Training, folder: OutputFolder, options: Options
+) -> Net:
+    path = folder.path / f"{training.name}.safetensors"
+    return obtain(prepared, training, path, folder.checkpoints(training.name), options)
 
 
 def metadata(path: Path) -> dict[str, str]:

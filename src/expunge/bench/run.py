@@ -1,0 +1,145 @@
+"""A bench from beginning to end: compute what is missing, and show what is there."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import sleep
+
+from ..core.errors import ExpungeError
+from ..core.run import Log
+from ..workflow.trained import Options
+from .config import Plan
+from .jobs import Job, jobs
+from .pages import write_pages
+from .result import Bench, Result, Tuning
+from .store import Store, Warn
+from .worker import Worker
+
+WAIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a bench found; ``failures`` are runs that could not be carried out, and why."""
+
+    bench: Bench
+    failures: list[str] = field(default_factory=list)
+
+
+def run_bench(
+    plan: Plan,
+    out: str | Path,
+    *,
+    store: str | Path = "runs/store",
+    ray: str | None = None,
+    on_log: Log | None = None,
+    command: str | None = None,
+    checkpoint_seconds: float = 20.0,
+) -> Outcome:
+    """Compute every result of a plan that the store does not have, and write the tables.
+
+    Leaves ``bench.json``, tables and the leaderboard in ``out``, after every result, so that
+    an interrupted bench shows what it has. The same call goes on: nothing is computed
+    twice, and the run that was in flight continues at its checkpoint. Several processes
+    may share a store; each takes what no other is computing.
+
+    Args:
+        plan: What to compute, from ``load_bench``.
+        out: The folder of the tables.
+        store: The folder of nets and results, which benches share.
+        ray: Address of a Ray cluster (``"local"`` starts one here) that carries out
+            independent runs in parallel; its workers must see ``store``.
+        on_log: Called with progress rows.
+        command: How the bench was started, for its record.
+        checkpoint_seconds: Least time between two checkpoints of a run.
+
+    Raises:
+        InputError: If a folder cannot be written, the data cannot be read, or a run of
+            the plan cannot be carried out as it stands.
+    """
+    work = jobs(plan)
+    if ray is not None:
+        from .cluster import compute_on_cluster  # noqa: PLC0415  an optional package
+
+        compute_on_cluster(plan, store, ray, on_log, checkpoint_seconds)
+    kept = Store(store, _listener(on_log))
+    worker = Worker(plan, kept, Options(True, on_log, command, checkpoint_seconds))
+    board = _Board(plan, Path(out), command, work)
+    failures = list(compute(worker, kept, work, board, on_log))
+    return Outcome(board.write(), failures)
+
+
+class _Board:
+    """Collects results and writes the tables anew after each."""
+
+    def __init__(self, plan: Plan, out: Path, command: str | None, work: Sequence[Job]) -> None:
+        self._plan, self._out, self._command = plan, out, command
+        self._results: dict[Job, Result | None] = dict.fromkeys(work)
+        self._tuning: dict[tuple[str, ...], Tuning] = {}
+
+    def add(self, job: Job, result: Result, tuning: Tuning | None, *, fresh: bool) -> None:
+        self._results[job] = result
+        if tuning is not None:
+            self._tuning[tuning.data, tuning.model, tuning.scenario, tuning.method] = tuning
+        if fresh:
+            self.write()
+
+    def write(self) -> Bench:
+        results = [result for result in self._results.values() if result is not None]
+        bench = Bench(
+            title=self._plan.config.title,
+            command=self._command,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            config=self._plan.config.model_dump(mode="json", exclude_none=True),
+            order=self._plan.order,
+            planned=len(self._results),
+            tuning=list(self._tuning.values()),
+            results=results,
+        )
+        write_pages(bench, self._out)
+        return bench
+
+
+def compute(
+    worker: Worker,
+    store: Store,
+    work: Sequence[Job],
+    board: _Board | None = None,
+    on_log: Log | None = None,
+) -> Iterator[str]:
+    """Carry out what is missing; yields a sentence for each job that cannot be done."""
+    queue, passed = deque(work), 0
+    while queue:
+        job = queue.popleft()
+        prepared = worker.prepare(job)
+        with store.lock(worker.key(job, prepared), wait=False) as held:
+            result = worker.known(job, prepared)
+            fresh = result is None
+            if result is None and not held:
+                queue.append(job)  # another process computes it: look again after the others
+                passed += 1
+                if passed >= len(queue):
+                    sleep(WAIT_SECONDS)
+                continue
+            passed = 0
+            try:
+                if result is None:
+                    _announce(on_log, job, len(work) - len(queue), len(work))
+                    result = worker.compute(job, prepared)
+            except ExpungeError as error:
+                yield f"{job}: {error}"
+                continue
+        if board is not None:
+            board.add(job, result, worker.tuning(job), fresh=fresh)
+
+
+def _announce(on_log: Log | None, job: Job, number: int, total: int) -> None:
+    if on_log is not None:
+        on_log({"doing": f"{number} of {total}: {job}"})
+
+
+def _listener(on_log: Log | None) -> Warn:
+    """What the store says goes where progress goes."""
+    return print if on_log is None else lambda text: on_log({"doing": text})

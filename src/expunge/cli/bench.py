@@ -1,0 +1,66 @@
+"""``expunge bench``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import expunge
+
+from .errors import COMMAND
+from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output_folder
+from .progress import progress
+
+if TYPE_CHECKING:
+    from expunge.bench import Outcome
+
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    config: ConfigPath,
+    out: Out = None,
+    store: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Trained nets and results, shared by benches."),
+    ] = Path("runs/store"),
+    overrides: Overrides = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Run on a Ray cluster; local starts one here."),
+    ] = None,
+    checkpoint_seconds: CheckpointSeconds = 20.0,
+    json: Json = False,
+) -> None:
+    """Compare methods over data, nets, scenarios and seeds; go on where a bench was stopped.
+
+    Leaves tables and a leaderboard. Exit code 1: a run could not be carried out.
+
+    Example: expunge bench configs/table1-cifar10-fast.toml --set seeds=[0]
+    """
+    folder = output_folder(out, config)
+    plan = expunge.load_bench(config, overrides or [])
+    with progress() as listen:
+        outcome = expunge.run_bench(
+            plan,
+            folder,
+            store=store,
+            ray=ray,
+            on_log=listen,
+            command=COMMAND.get(),
+            checkpoint_seconds=checkpoint_seconds,
+        )
+    if json:
+        print(outcome.bench.to_json(), end="")
+    else:
+        _show(outcome, folder)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def _show(outcome: "Outcome", folder: Path) -> None:
+    found, planned = len(outcome.bench.results), outcome.bench.planned
+    print(f"{found} of {planned} results.")
+    for sentence in outcome.failures:
+        print(f"Failed: {sentence}")
+    print(f"Results: {folder / 'bench.json'}")
