@@ -63,7 +63,7 @@ def tuning_text(found: list[Tuning], seeds: list[int]) -> str:
     caveat = " (also among the reported seeds: optimistic)" if reported else " (not reported)"
     methods = len({one.method for one in found})
     return (
-        f"{plural(methods, 'method')} by {objectives}, {trials} per method and scenario on "
+        f"{plural(methods, 'method')}, objective {objectives}, {trials} per method and scenario on "
         f"{named}{caveat}"
     )
 

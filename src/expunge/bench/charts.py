@@ -6,13 +6,18 @@ from typing import Any
 
 import altair as alt
 
-from ..report.charts import NUMBER, Data, Figure, Key, Table, colour, dash, layers, panel
+from ..report.charts import NUMBER, Data, Figure, Key, Table, colour, dash, layers, legend, panel
 from ..report.formats import clip, fixed, number, plain
 from ..report.words import NOTHING, SHORT_SETS
 from .row import Row, Section, Stat
 
 _METHOD, _TRUTH, _BEFORE = "var(--unlearned)", "var(--retrained)", "var(--original)"
-_NAMES = {"original": "Original", "unlearned": "Method", "retrained": "Retrain"}
+_NAMES = {
+    "original": "Original",
+    "unlearned": "Method",
+    "retrained": "Retrain",
+    "untrained": "Untrained",
+}
 WIDE = 12  # a largest gap so many times the smallest gets a square-root axis
 
 
@@ -190,7 +195,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def relearn_figure(section: Section, name: str) -> Figure | None:
     """A panel per method: its relearn curve beside those of the original and the retrain."""
-    rows = {"original": _first(section, "original"), "retrained": _first(section, "retrained")}
+    rows = {kind: _first(section, kind) for kind in ("original", "retrained", "untrained")}
     references = {key: row for key, row in rows.items() if row and row.curve}
     methods = [(position, row) for position, row in numbered(section) if row.curve]
     if not methods:
@@ -203,8 +208,6 @@ def relearn_figure(section: Section, name: str) -> Figure | None:
     table = [[row.method, *(_at(row, step) for step in steps)] for row in drawn]
     measured = drawn[-1].measured_on
     keys = [*references, "unlearned"]
-    dashes = {"original": "2 2", "retrained": "6 3", "unlearned": ""}
-    paints = {"original": _BEFORE, "retrained": _TRUTH, "unlearned": _METHOD}
     return Figure(
         name=name,
         title=f"Accuracy on {SHORT_SETS.get(measured, clip(measured, 60))} records while they "
@@ -213,7 +216,7 @@ def relearn_figure(section: Section, name: str) -> Figure | None:
         "as it was first learnt. Bands are one standard deviation.",
         panels=[_relearn_panel(position, row, references, domain) for position, row in methods],
         table=Table(["Model", *(f"step {step}, %" for step in steps)], table),
-        legend=[Key(_NAMES[key], paints[key], "line", dashes[key]) for key in keys],
+        legend=legend({key: _NAMES[key] for key in keys}, "line"),
     )
 
 

@@ -141,12 +141,12 @@ def _own(name: str) -> str:
 def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:
     """What the template prints of one table."""
     widest = max(
-        (gap.mean + (gap.sd or 0.0) for row in section.rows if (gap := row.avg_gap)), default=0.0
+        (gap.mean + (gap.sd or 0.0) for row in section.shown if (gap := row.avg_gap)), default=0.0
     )
     numbers = {row.method: str(i) for i, row in numbered(section)}
     lines = [
         _line(row, numbers[row.method] if row.kind == "unlearned" else "", widest)
-        for row in section.rows
+        for row in section.shown
     ]
     methods = [line for line in lines if line.number]
     figures = [
@@ -161,9 +161,9 @@ def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:
         "references": [line for line in lines if not line.number],
         "methods": sorted(methods, key=_by_gap),
         "figures": [one for one in figures if one],
-        "problems": [(row.method, text) for row in section.rows for text in row.problems],
+        "problems": [(row.method, text) for row in section.shown for text in row.problems],
         "warnings": [
-            (row.method, clip(text, 300)) for row in section.rows for text in row.warnings[:3]
+            (row.method, clip(text, 300)) for row in section.shown for text in row.warnings[:3]
         ],
         "more": _more(section),
         "facts": facts(bench, section)[1:3],
@@ -219,7 +219,7 @@ def _score(row: Row, name: str) -> Cell:
 
 def _more(section: Section) -> Table:
     """The numbers that the leaderboard has no room for."""
-    after = max((step for row in section.rows for step, _ in row.curve), default=0)
+    after = max((step for row in section.shown for step, _ in row.curve), default=0)
     names = {
         "forget_loss": "Loss D_f",
         "retain_loss": "Loss D_r",
@@ -228,9 +228,9 @@ def _more(section: Section) -> Table:
         "cka": "CKA to retrain",
         "passes": "Passes over the data",
     }
-    names = {k: v for k, v in names.items() if any(k in row.stats for row in section.rows)}
+    names = {k: v for k, v in names.items() if any(k in row.stats for row in section.shown)}
     body = []
-    for row in section.rows:
+    for row in section.shown:
         means = NOTHING if row.gap_of_means is None else fixed(row.gap_of_means, 2)
         memory, read = row.stats.get("peak_memory_bytes"), row.stats.get("samples_read")
         body.append([

@@ -93,6 +93,11 @@ class Section:
         return f"{self.data}, {self.model}, {self.scenario}"
 
     @property
+    def shown(self) -> list[Row]:
+        """The rows of the table; an untrained model only anchors the relearn curves."""
+        return [row for row in self.rows if row.kind != "untrained"]
+
+    @property
     def counts(self) -> tuple[int, int]:
         """Results that there are, errors among them, and results that were planned."""
         planned = sum(row.planned for row in self.rows)

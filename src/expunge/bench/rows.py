@@ -13,6 +13,7 @@ from .row import Row, Section, Stat, stat
 
 FIRST, SECOND = 1, 2
 FLOOR_FACTOR, FLOOR_SLACK = 1.5, 0.5
+_NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
 COSTS = ("seconds", "samples_read", "peak_memory_bytes")
 
 
@@ -62,12 +63,7 @@ def _section(
     bench: Bench,
 ) -> Section:
     seeds = planned_seeds(bench)
-    retrains = {one.number for one in bench.results if one.kind == "retrained"} | {FIRST}
-    methods = {one.method for one in bench.results if one.kind == "unlearned"}
-    wanted: list[tuple[Kind, int, str]] = [("original", 0, "")]
-    wanted += [("retrained", number, "") for number in sorted(retrains)]
-    labels = [*bench.order, *sorted(methods - set(bench.order))]
-    wanted += [("unlearned", 0, label) for label in dict.fromkeys(labels)]
+    wanted = _wanted(bench, place)
     reference = _measured(groups.get(("retrained", FIRST, ""), {}))
     timed = [
         one.seconds
@@ -85,6 +81,30 @@ def _section(
     return Section(*place, _flagged(found, floor), floor, fastest)
 
 
+def _wanted(bench: Bench, place: tuple[str, str, str]) -> list[tuple[Kind, int, str]]:
+    """Kind, number and label of the rows of a table, those without any result among them."""
+    here = [one for one in bench.results if (one.data, one.model, one.scenario) == place]
+    asked = known(bench.config.get("retrain")) or FIRST
+    numbers = {*range(FIRST, int(asked) + 1), *(r.number for r in here if r.kind == "retrained")}
+    found: list[tuple[Kind, int, str]] = [("original", 0, "")]
+    found += [("retrained", number, "") for number in sorted(numbers)]
+    if any(one.kind == "untrained" for one in bench.results):
+        found.append(("untrained", 0, ""))
+    labels = [label for label in bench.order if _applies(bench.config, label, place)]
+    others = {one.method for one in here if one.kind == "unlearned"} - set(labels)
+    return found + [("unlearned", 0, label) for label in [*labels, *sorted(others)]]
+
+
+def _applies(config: Mapping[str, Any], label: str, place: tuple[str, str, str]) -> bool:
+    """Whether the config restricts a method to other data sets, models or scenarios."""
+    entries = config.get("method", [])
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and _name("method", entry) == label:
+            allowed = [entry.get(axis, [name]) for axis, name in _named(place)]
+            return all(name in one for one, name in zip(allowed, place, strict=True))
+    return True
+
+
 def _filled(
     row: Row,
     results: Mapping[int, Result],
@@ -99,7 +119,7 @@ def _filled(
     made = [one for one in results.values() if not one.error]
     columns |= {name: [getattr(one, name) for one in made] for name in COSTS}
     columns["passes"] = [one.settings.get("passes") for one in made]
-    if row.kind != "original":
+    if row.kind in {"retrained", "unlearned"}:
         columns["rte"] = [
             run_time_efficiency(took, fastest)
             for value in columns["seconds"]
@@ -203,21 +223,23 @@ def _flagged(found: Sequence[Row], floor: Stat | None) -> list[Row]:
 
 def _label(kind: Kind, number: int, method: str) -> str:
     if kind != "retrained":
-        return method or "Original"
+        return method or kind.capitalize()
     return {FIRST: "Retrain", SECOND: "Retrain (second)"}.get(number, f"Retrain ({number})")
 
 
 def _named(place: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(("data", "models", "scenarios"), place, strict=True))
+    return list(zip(("data", "model", "scenario"), place, strict=True))
 
 
 def _position(bench: Bench, axis: str, name: str) -> tuple[int, str]:
-    """Place of a name in the config's list or table of that axis; else by alphabet, last."""
-    config = bench.config
-    listed = config.get(axis, config.get(axis.rstrip("s"), []))
-    names = [_name(one) for one in listed] if isinstance(listed, list | dict) else []
+    """Place of a name in the config's entries of that axis; else by alphabet, last."""
+    entries = bench.config.get(axis)
+    names = [_name(axis, one) for one in entries] if isinstance(entries, list) else []
     return (names.index(name) if name in names else len(names), name)
 
 
-def _name(one: Any) -> str:
-    return str(one.get("label", one.get("name", ""))) if isinstance(one, dict) else str(one)
+def _name(axis: str, entry: Any) -> str:
+    """The label of an entry, or what stands for it: ``BenchConfig`` says which key does."""
+    if not isinstance(entry, dict):
+        return str(entry)
+    return str(entry.get("label") or entry.get(_NAMED_BY[axis], axis))

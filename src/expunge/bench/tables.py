@@ -15,7 +15,7 @@ _LATEX = {
     "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "±": r"$\pm$", "\u00d7": r"$\times$", MINUS: "$-$", DASH: "--",
-    "\u00a0": "~", "\u2026": r"\ldots{}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}",
+    "\u2026": r"\ldots{}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}",
 }  # fmt: skip
 _SIGNS = {
     "slower than retraining": r"\dag",
@@ -82,8 +82,8 @@ def escape_latex(text: str) -> str:
 
     Control characters are dropped; ``--`` does not become a dash.
     """
-    text = "".join(one for one in " ".join(text.split()) if one.isprintable() or one == "\u00a0")
-    kept = [_LATEX.get(one, one) for one in text]
+    text = "".join(one for one in text if one.isprintable() or one.isspace())
+    kept = [_LATEX.get(one, one) for one in " ".join(text.split())]
     return "".join(
         one + "{}" * (one == "-" and after == "-")
         for one, after in zip(kept, [*kept[1:], ""], strict=True)
@@ -93,7 +93,7 @@ def escape_latex(text: str) -> str:
 def _pipe_table(section: Section) -> str:
     head = ["Method", *_head(), "Seeds", "Remarks"]
     lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 2), "---"])]
-    for row in section.rows:
+    for row in section.shown:
         name = _escaped(row.method)
         remarks = ", ".join(f"**{text}**" for text in row.marks)
         if not row.seeds:  # nothing else is known of it
@@ -105,7 +105,7 @@ def _pipe_table(section: Section) -> str:
 
 def _problems(section: Section) -> list[str]:
     lines = [
-        f"- {_escaped(f'{one.method}: {text}')}" for one in section.rows for text in one.problems
+        f"- {_escaped(f'{one.method}: {text}')}" for one in section.shown for text in one.problems
     ]
     return ["Not measured:", "\n".join(lines)] if lines else []
 
@@ -117,12 +117,12 @@ def _tabular(bench: Bench, section: Section) -> str:
     caption += f"{section.title}. {READING} {FLOOR} {made}."
     head = [r"Acc $D_f$", r"Acc $D_r$", r"Acc $D_t$", "MIA", "Avg. Gap", "Gap of means"]
     head += ["RTE", "Seconds", "$n$"]
-    body = [_line(row) for row in section.rows]
-    ends = sum(row.kind != "unlearned" for row in section.rows)
+    body = [_line(row) for row in section.shown]
+    ends = sum(row.kind != "unlearned" for row in section.shown)
     body.insert(ends, r"\midrule")
     notes = [f"${sign}$ {text}" for text, sign in _SIGNS.items()]
     notes += [
-        escape_latex(f"{row.method}: {text}") for row in section.rows for text in row.problems
+        escape_latex(f"{row.method}: {text}") for row in section.shown for text in row.problems
     ]
     label = re.sub(r"[^a-z0-9]+", "-", section.title.lower()).strip("-")
     return "\n".join([

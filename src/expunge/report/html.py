@@ -84,4 +84,5 @@ def inline(code: str) -> str:
 
 
 def asset(name: str) -> str:
+    """The text of a style sheet or script that stands beside the templates."""
     return (resources.files("expunge.report") / "templates" / name).read_text(encoding="utf-8")

@@ -98,7 +98,7 @@ def _tuning(scenario: str, method: str) -> dict[str, Any]:
     trials[0]["value"] = None
     return {
         "data": "cifar10", "model": "fast", "scenario": scenario, "method": method,
-        "objective": "avg_gap", "pilot_seed": 100, "trials": trials, "best": trials[2]["settings"],
+        "objective": "retrain", "pilot_seed": 100, "trials": trials, "best": trials[2]["settings"],
     }  # fmt: skip
 
 
@@ -109,7 +109,13 @@ def full(**changes: Any) -> Bench:
         "title": "Unlearning on CIFAR-10",
         "command": "expunge bench configs/bench.toml --set scale=100_%",
         "created": "2025-01-02T03:04:05+00:00",
-        "config": {"seeds": list(SEEDS), "scenarios": list(SCENARIOS), "scale": "full"},
+        "config": {
+            "seeds": list(SEEDS),
+            "retrain": 2,
+            "scale": "full",
+            "scenario": [{"label": one} for one in SCENARIOS],
+            "method": [{"name": one} for one in METHODS],
+        },
         "order": list(METHODS),
         "planned": len(SEEDS) * len(SCENARIOS) * (3 + len(METHODS)),
         "tuning": [_tuning(one, method) for one in SCENARIOS for method in METHODS[:-1]],

@@ -39,10 +39,33 @@ def small(gaps: dict[str, list[float]], **changes: Any) -> Bench:
 
 
 def test_the_order_is_that_of_the_config() -> None:
-    found = rows(benches.full(config={"seeds": [0, 1, 2], "scenarios": ["one class", PLACE]}))
+    found = rows(benches.full(config={"scenario": [{"kind": "one class"}, {"label": PLACE}]}))
     names = ["Original", "Retrain", "Retrain (second)", *benches.METHODS]
     assert [row.method for row in found] == names * 2
     assert [row.scenario for row in found[:: len(names)]] == ["one class", PLACE]
+
+
+def test_a_restricted_method_has_a_row_only_where_it_is_planned() -> None:
+    bench = benches.minimal(
+        order=["a", "b", "c"],
+        config={"seeds": [0, 1], "retrain": 2, "method": [
+            {"label": "a", "name": "x", "scenario": ["one class"]}, {"name": "b", "data": ["svhn"]},
+            {"name": "c", "model": ["fast"]},
+        ]},
+        results=[benches.result("original", "original", one, 0) for one in benches.SCENARIOS],
+    )  # fmt: skip
+    found = [(row.scenario, row.method) for row in rows(bench) if row.kind == "unlearned"]
+    assert found == [("one class", "a"), ("one class", "c"), (PLACE, "c")]
+    assert [section.counts for section in sections(bench)] == [(1, 10), (1, 8)]
+
+
+def test_an_untrained_model_only_anchors_the_curves() -> None:
+    bench = benches.full()
+    extra = Result.model_validate(benches.result("untrained", "untrained", PLACE, 0))
+    (section, _) = sections(bench.model_copy(update={"results": [*bench.results, extra]}))
+    assert [row.method for row in section.rows if row not in section.shown] == ["Untrained"]
+    assert "rte" not in section.rows[3].stats
+    assert section.counts == (34, 36)
 
 
 def test_an_unlisted_method_and_a_third_retrain_get_rows() -> None:
