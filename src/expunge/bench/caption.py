@@ -8,8 +8,11 @@ from .rows import FIRST, FLOOR_FACTOR, FLOOR_SLACK, planned_seeds
 NOT_RECORDED = "not recorded"
 READING = (
     "Every score is good where it is close to retraining, not where it is high or low. "
-    "Values are the mean ± the sample standard deviation over seeds; in parentheses the "
-    "absolute difference of means to the first retrain, over the seeds that both have."
+    "Values are the mean ± the sample standard deviation over seeds."
+)
+PARENTHESES = (
+    "In parentheses: the absolute difference of means to the first retrain, over the seeds "
+    "that both have."
 )
 GAPS = (
     "Avg. Gap is the mean absolute difference of the four scores to the retrain of the same "

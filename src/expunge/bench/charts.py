@@ -202,8 +202,8 @@ def relearn_figure(section: Section, name: str) -> Figure | None:
         return None
     drawn = [*references.values(), *(row for _, row in methods)]
     values = [one.mean for row in drawn for _, one in row.curve]
-    low, high = 10 * math.floor(min(values) / 10), 10 * math.ceil(max(values) / 10)
-    domain = [low, max(high, low + 10)]
+    low, high = 10 * math.floor(min(values) / 10), min(100, 10 * math.ceil(max(values) / 10))
+    domain = [min(low, 90), max(high, low + 10)]
     steps = sorted({step for row in drawn for step, _ in row.curve})
     table = [[row.method, *(_at(row, step) for step in steps)] for row in drawn]
     measured = drawn[-1].measured_on

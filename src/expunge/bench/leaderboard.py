@@ -1,5 +1,6 @@
 """The leaderboard of a bench: one HTML file that sorts, opens offline and asks for nothing."""
 
+import statistics
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -54,11 +55,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Bar:
-    """Avg. Gap as a bar with a whisker; all in percent of the widest of the table."""
+    """Avg. Gap as a bar with a whisker, in percent of its place; ``over`` if it is cut off."""
 
     width: float
     low: float
     high: float
+    over: bool
 
 
 @dataclass(frozen=True)
@@ -140,9 +142,7 @@ def _own(name: str) -> str:
 
 def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:
     """What the template prints of one table."""
-    widest = max(
-        (gap.mean + (gap.sd or 0.0) for row in section.shown if (gap := row.avg_gap)), default=0.0
-    )
+    widest = _widest(section)
     numbers = {row.method: str(i) for i, row in numbered(section)}
     lines = [
         _line(row, numbers[row.method] if row.kind == "unlearned" else "", widest)
@@ -172,6 +172,13 @@ def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:
     }
 
 
+def _widest(section: Section) -> float:
+    """The gap that fills a bar: one broken method must not make all others look alike."""
+    gaps = [row.avg_gap for row in section.shown if row.kind == "unlearned" and row.avg_gap]
+    ends = [gap.mean + (gap.sd or 0.0) for gap in gaps]
+    return min(max(ends), 4 * statistics.median(ends)) if ends else 0.0
+
+
 def _by_gap(line: Line) -> float:
     return line.row.avg_gap.mean if line.row.avg_gap else float("inf")
 
@@ -182,7 +189,8 @@ def _line(row: Row, place: str, widest: float) -> Line:
     if gap and widest:
         reach = gap.sd or 0.0
         ends = (gap.mean, max(0.0, gap.mean - reach), gap.mean + reach)
-        bar = Bar(*(round(100 * end / widest, 2) for end in ends))
+        shares = [min(100.0, round(100 * end / widest, 2)) for end in ends]
+        bar = Bar(*shares, over=gap.mean > widest)
     cells = [_cell(gap, 2)]
     cells += [_score(row, name) for name in _SCORES]
     cells.append(_cell(rte, 2))

@@ -3,7 +3,7 @@
 import re
 
 from ..report.formats import MINUS, fixed
-from .caption import COST, FLOOR, GAPS, READING, facts, incomplete
+from .caption import COST, FLOOR, GAPS, PARENTHESES, READING, facts, incomplete
 from .result import Bench
 from .row import Row, Section, Stat
 from .rows import sections
@@ -54,7 +54,7 @@ def markdown(bench: Bench) -> str:
     command = bench.command or "command not recorded"
     ticks = max([2, *map(len, re.findall("`+", command))]) + 1
     parts += [
-        " ".join([READING, GAPS, FLOOR, COST]),
+        " ".join([READING, PARENTHESES, GAPS, FLOOR, COST]),
         f"{'`' * ticks}text\n{command}\n{'`' * ticks}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -114,7 +114,7 @@ def _tabular(bench: Bench, section: Section) -> str:
     missing = incomplete(bench, section)
     made = ". ".join(f"{name}: {text}" for name, text in facts(bench, section))
     caption = f"{missing}. " if missing else ""
-    caption += f"{section.title}. {READING} {FLOOR} {made}."
+    caption += f"{section.title}. {READING} {PARENTHESES} {FLOOR} {made}."
     head = [r"Acc $D_f$", r"Acc $D_r$", r"Acc $D_t$", "MIA", "Avg. Gap", "Gap of means"]
     head += ["RTE", "Seconds", "$n$"]
     body = [_line(row) for row in section.shown]

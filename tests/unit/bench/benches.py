@@ -33,12 +33,15 @@ def result(kind: str, method: str, scenario: str, seed: int, **changes: Any) -> 
     offsets, seconds = OFFSETS.get(method, ((0.0,) * 4, 120.0))
     if kind == "original":
         offsets = tuple(
-            a - b for a, b in zip((99.9, 99.9, 92.0, 0.5), TRUTH[scenario], strict=True)
+            a - b
+            for a, b in zip(
+                (99.9, 99.9, 92.0, 0.5), TRUTH.get(scenario, TRUTH[SCENARIOS[0]]), strict=True
+            )
         )
     sd = 0.0 if kind == "original" else 0.35
     values = [
         min(100.0, max(0.0, truth + offset + noise.gauss(0, sd)))
-        for truth, offset in zip(TRUTH[scenario], offsets, strict=True)
+        for truth, offset in zip(TRUTH.get(scenario, TRUTH[SCENARIOS[0]]), offsets, strict=True)
     ]
     start = values[0]
     payload = {
@@ -60,7 +63,7 @@ def result(kind: str, method: str, scenario: str, seed: int, **changes: Any) -> 
         "relearn": {
             "measured_on": "forget",
             "steps": [0, 3, 6, 9, 12],
-            "accuracy": [start + (99 - start) * k / 6 + noise.random() for k in range(5)],
+            "accuracy": [start + (98 - start) * k / 6 + noise.random() for k in range(5)],
         },
         "cka": {"layer1": 0.98, "layer2": 0.9 + noise.random() / 20},
         "settings": {"lr": 0.01, "epochs": 5},
