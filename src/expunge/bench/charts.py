@@ -118,24 +118,8 @@ def _original(section: Section) -> Stat | None:
 def _pareto_chart(
     data: Data, rows: list[dict[str, Any]], front: list[dict[str, Any]], section: Section
 ) -> alt.LayerChart:
-    retrain = [section.fastest_retrain] if section.fastest_retrain else []
     original = _original(section)
-    costs = [row[key] for row in rows for key in ("x1", "x2")] + retrain
-    low, high = min(costs) / 1.6, max(costs) * 1.6
-    top = 1.08 * max([row["y2"] for row in rows] + ([original.mean] if original else []) + [1.0])
-    wide = top > WIDE * max(0.5, min(row["y"] for row in rows))
-    x = alt.X(
-        "x:Q",
-        title="seconds (logarithmic)",
-        scale=alt.Scale(type="log", domain=[low, high], nice=False),
-        axis=alt.Axis(values=_ticks(low, high), format=NUMBER),
-    )
-    y = alt.Y(
-        "y:Q",
-        title="Avg. Gap, points" + (" (square root)" if wide else ""),
-        scale=alt.Scale(type="sqrt" if wide else "linear", domain=[0, top], nice=False),
-        axis=alt.Axis(tickCount=6, format=NUMBER),
-    )
+    x, y = _axes(rows, section, original)
     parts = _lines(data, x, y, section, original)
     path = [{"x": row["x"], "y": row["y"]} for row in front]
     parts.append(
@@ -160,6 +144,30 @@ def _pareto_chart(
         )
     )
     return layers(*parts)
+
+
+def _axes(
+    rows: list[dict[str, Any]], section: Section, original: Stat | None
+) -> tuple[alt.X, alt.Y]:
+    """Axes that hold every whisker, the retrain and the original."""
+    retrain = [section.fastest_retrain] if section.fastest_retrain else []
+    costs = [row[key] for row in rows for key in ("x1", "x2")] + retrain
+    low, high = min(costs) / 1.6, max(costs) * 1.6
+    top = 1.08 * max([row["y2"] for row in rows] + ([original.mean] if original else []) + [1.0])
+    wide = top > WIDE * max(0.5, min(row["y"] for row in rows))
+    x = alt.X(
+        "x:Q",
+        title="seconds (logarithmic)",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        axis=alt.Axis(values=_ticks(low, high), format=NUMBER),
+    )
+    y = alt.Y(
+        "y:Q",
+        title="Avg. Gap, points" + (" (square root)" if wide else ""),
+        scale=alt.Scale(type="sqrt" if wide else "linear", domain=[0, top], nice=False),
+        axis=alt.Axis(tickCount=6, format=NUMBER),
+    )
+    return x, y
 
 
 def _lines(
@@ -220,7 +228,7 @@ def relearn_figure(section: Section, name: str) -> Figure | None:
     )
 
 
-def _relearn_panel(position: int, row: Row, references: dict[str, Row], domain: list[float]) -> Any:
+def _relearn_panel(position: int, row: Row, references: dict[str, Row], domain: list[int]) -> Any:
     together = references | {"unlearned": row}
     points = [
         {

@@ -189,8 +189,8 @@ def _line(row: Row, place: str, widest: float) -> Line:
     if gap and widest:
         reach = gap.sd or 0.0
         ends = (gap.mean, max(0.0, gap.mean - reach), gap.mean + reach)
-        shares = [min(100.0, round(100 * end / widest, 2)) for end in ends]
-        bar = Bar(*shares, over=gap.mean > widest)
+        width, low, high = (min(100.0, round(100 * end / widest, 2)) for end in ends)
+        bar = Bar(width, low, high, over=gap.mean > widest)
     cells = [_cell(gap, 2)]
     cells += [_score(row, name) for name in _SCORES]
     cells.append(_cell(rte, 2))

@@ -196,7 +196,7 @@ def _curve(results: Sequence[Result]) -> tuple[tuple[int, Stat], ...]:
         if one.relearn:
             for step, accuracy in zip(one.relearn.steps, one.relearn.accuracy, strict=False):
                 values.setdefault(step, []).append(accuracy)
-    return tuple((step, one) for step in sorted(values) if (one := stat(values[step])))
+    return tuple((step, mean) for step in sorted(values) if (mean := stat(values[step])))
 
 
 def _flagged(found: Sequence[Row], floor: Stat | None) -> list[Row]:
