@@ -95,4 +95,17 @@ def _recipe(bench: Bench, section: Section | None) -> str:
             == (section.data, section.model, section.scenario)
         )
     }
+    found = found or _configured(bench, section)
     return clip("; or ".join(sorted(found)), 300) or NOT_RECORDED
+
+
+def _configured(bench: Bench, section: Section | None) -> set[str]:
+    """The ``training`` tables of the config, of one model or of all."""
+    entries = bench.config.get("model", [])
+    return {
+        plain(entry["training"])
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict)
+        and entry.get("training")
+        and (section is None or section.model in (entry.get("label"), entry.get("name")))
+    }

@@ -70,6 +70,16 @@ def test_no_value_is_printed_as_nan_or_none(make: object) -> None:
         assert not re.search(r"\b(nan|NaN|None|inf|null)\b", text)
 
 
+def test_the_recipe_is_that_of_the_config_where_no_result_tells() -> None:
+    models = [
+        {"name": "fast", "training": {"recipe": "quick"}},
+        {"name": "x", "training": {"a": 1}},
+    ]
+    text = markdown(benches.bare().model_copy(update={"config": {"model": models}}))
+    assert "Retrain recipe: recipe = quick\n" in text
+    assert "Retrain recipe: not recorded" in markdown(benches.bare())
+
+
 def test_a_pilot_seed_among_the_reported_is_pointed_out() -> None:
     found = list(benches.full().tuning)
     assert "(not reported)" in tuning_text(found, [0, 1])
