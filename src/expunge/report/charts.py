@@ -31,6 +31,7 @@ DASHES: dict[str, list[int]] = {
     "held_out": [2, 2],
     "test": [2, 2],
     "fresh": [1, 4],
+    "untrained": [1, 4],
 }
 SHAPES = {
     "original": "square",

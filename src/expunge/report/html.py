@@ -33,9 +33,9 @@ def render(record: Record) -> str:
         build(record)
         | {
             "evidence": EVIDENCE,
-            "style": Markup(_text("style.css") + _text("print.css")),  # noqa: S704  our own files
-            "runtime": _runtime(),
-            "script": Markup(_text("charts.js")),  # noqa: S704  our own file
+            "style": Markup(asset("style.css") + asset("print.css")),  # noqa: S704  our own files
+            "runtime": runtime(),
+            "script": Markup(asset("charts.js")),  # noqa: S704  our own file
         }
     )
 
@@ -66,7 +66,7 @@ def _environment() -> Environment:
 
 
 @cache
-def _runtime() -> Markup:
+def runtime() -> Markup:
     """Vega, Vega-Lite and vega-embed as one script that cannot end the element it stands in."""
     import vl_convert  # noqa: PLC0415  half a second that only reports need
 
@@ -83,5 +83,6 @@ def inline(code: str) -> str:
     return re.sub(r"<(?=/script|!--)", r"<\\", code, flags=re.IGNORECASE)
 
 
-def _text(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a style sheet or script that stands beside the templates."""
     return (resources.files("expunge.report") / "templates" / name).read_text(encoding="utf-8")
