@@ -82,9 +82,10 @@ def layer_cka(
             _checked(wanted, one, other)
         # ``once`` seeds the global randomness that data sets may draw from.
         first = Run(0, device=place).once("probe", partial(run, indices[:2], wanted))
-        usable = [name for name in wanted if all(name in found for found in first)]
+        usable = _in_both(wanted, first)
         chosen = _thinned(usable) if layers is None else _all(wanted, usable)
         left, right = Run(0, device=place).once("cka", partial(run, indices, chosen))
+    _all(chosen, _in_both(chosen, [left, right]))  # two rows may be chance, all are not
     return {name: linear_cka(left[name], right[name]) for name in chosen}
 
 
@@ -143,6 +144,10 @@ def _checked(layers: Sequence[str], model: nn.Module, reference: nn.Module) -> l
     return names
 
 
+def _in_both(names: Sequence[str], found: Sequence[_Features]) -> list[str]:
+    return [name for name in names if all(name in features for features in found)]
+
+
 def _all(wanted: list[str], usable: list[str]) -> list[str]:
     for name in wanted:
         if name not in usable:
@@ -179,7 +184,8 @@ def _features(
                 model(inputs)
             found.append({n: kept for n, kept in outputs.items() if len(kept) == len(inputs)})
     joined = [
-        {name: torch.cat([part[name] for part in found]) for name in found[0]} for found in parts
+        {n: torch.cat([part[n] for part in found]) for n in names if all(n in p for p in found)}
+        for found in parts
     ]
     for features in joined:
         _check_finite(features)
@@ -201,7 +207,7 @@ def _captured(model: nn.Module, names: Sequence[str]) -> Iterator[_Features]:
             handle.remove()
 
 
-def _keep(outputs: _Features, name: str, module: nn.Module, given: Any, output: Any) -> None:
+def _keep(outputs: _Features, name: str, _module: nn.Module, _given: Any, output: Any) -> None:
     """A hook: returns nothing, because what it returned would replace the output."""
     if isinstance(output, list | tuple) and output:
         output = output[0]
