@@ -126,8 +126,9 @@ def _metric_index() -> str:
     return "\n\n".join(
         [
             "# Metrics",
-            "Numbers of a record. *Close to retrain* means that the value of a retrained model is "
-            "the aim, not a high or a low one.",
+            "Numbers of a record or a bench. *Close to retrain* means that the value of a "
+            "retrained model is the aim, not a high or a low one; `distance` measures how far "
+            "away a value is.",
             _table(["name", "unit", "least", "most", "good is", "source"], numbers),
             "They are computed by pure functions of per-sample scores:",
             _table(["function", "what it does"], rows) + "\n",

@@ -1,9 +1,13 @@
 """How well a run did: scores, relearn curves, a verdict, and the record of it all."""
 
 from .evaluate import evaluate as evaluate
+from .relearn import UNTIL_RELEARNT as UNTIL_RELEARNT
 from .relearn import Relearning as Relearning
 from .relearn import relearn_curve as relearn_curve
 from .relearn import relearn_curves as relearn_curves
+from .relearn import relearn_times as relearn_times
+from .representation import default_layers as default_layers
+from .representation import layer_cka as layer_cka
 from .score import SetScores as SetScores
 from .score import score_model as score_model
 from .score import score_sets as score_sets

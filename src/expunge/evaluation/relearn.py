@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
+from ..core.checks import check_choice, check_not_negative, check_positive
 from ..core.data import Split, UnlearningData, take
 from ..core.errors import InputError
 from ..core.guard import probe
@@ -17,6 +17,7 @@ from ..core.precision import with_precision
 from ..core.record import Relearn
 from ..core.run import Run
 from ..core.task import Task
+from ..metrics import relearn_time
 from ..tasks.labels import absent_labels
 
 MEASURED_SAMPLES = 1000
@@ -75,6 +76,13 @@ class Relearning:
             "batch_size": forget + retain,
             "forget_per_batch": forget,
         }
+
+
+UNTIL_RELEARNT = Relearning(steps=(0, 1, 2, 4, 8, 16, 32, 64, 128, 256))
+"""The same attack for longer, for relearn times; dense where a model that forgot little is.
+
+Its first steps are those of ``Relearning()``: the batches of a step depend on its number and
+the seed alone. Costs 256 training steps per model."""
 
 
 def measured_set(task: Task, data: UnlearningData) -> tuple[Any, str]:
@@ -155,6 +163,39 @@ def relearn_curves(
             for name, model in models.items()
         },
     )
+
+
+def relearn_times(
+    curves: Relearn, *, target: str = "original", tolerance: float = 1.0
+) -> dict[str, float | None]:
+    """Relearn time of each model, in steps: until it is as accurate as the original was.
+
+    Read it between its anchors. The original has 0 by construction; a retrained model has
+    what learning anew takes; a net that was never trained takes longest. Take curves of
+    ``UNTIL_RELEARNT``, since few models arrive within the default protocol.
+
+    Args:
+        curves: What ``relearn_curves`` returned, measured at step 0 as well.
+        target: Name of the model whose accuracy at step 0 is to be reached.
+        tolerance: Points below it that count as reached.
+
+    Returns:
+        A time per model (see ``relearn_time``); None where the protocol was too short.
+
+    Raises:
+        InputError: If there is no curve of that name, or none that starts at step 0.
+    """
+    check_choice(curves.curves, target=target)
+    if curves.steps[:1] != [0]:
+        raise InputError(
+            f"expected curves that start at step 0, where the {target} model is untouched, got "
+            f"steps {curves.steps}; use the protocol UNTIL_RELEARNT"
+        )
+    goal = curves.curves[target][0]
+    return {
+        name: relearn_time(curves.steps, values, goal, tolerance=tolerance)
+        for name, values in curves.curves.items()
+    }
 
 
 def _curve(

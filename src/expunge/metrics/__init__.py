@@ -1,6 +1,9 @@
 """Pure functions of per-sample scores; ``METRICS`` says what each value means."""
 
 from .accuracy import accuracy as accuracy
+from .canary import canary_memorisation as canary_memorisation
+from .canary import canary_recovery as canary_recovery
+from .cka import linear_cka as linear_cka
 from .cost import run_time_efficiency as run_time_efficiency
 from .gap import GAP_FIELDS as GAP_FIELDS
 from .gap import average_gap as average_gap
@@ -11,3 +14,7 @@ from .histogram import loss_edges as loss_edges
 from .membership_svc import membership_svc as membership_svc
 from .registry import METRICS as METRICS
 from .registry import Metric as Metric
+from .registry import distance as distance
+from .relearn_time import relearn_time as relearn_time
+from .tow import TOW_FIELDS as TOW_FIELDS
+from .tow import tug_of_war as tug_of_war

@@ -1,6 +1,6 @@
 """Relearn curves: the same for all models, repeatable, and on copies only."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import pytest
@@ -11,8 +11,16 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from expunge.core import GuardError, InputError, UnlearningData, model_digest
-from expunge.evaluation import Relearning, relearn_curve, relearn_curves
+from expunge.core.record import Relearn
+from expunge.evaluation import (
+    UNTIL_RELEARNT,
+    Relearning,
+    relearn_curve,
+    relearn_curves,
+    relearn_times,
+)
 from expunge.evaluation.relearn import join, measured_set
+from expunge.metrics import relearn_time
 from expunge.tasks import Classification
 
 STEPS = (0, 10, 40, 80)
@@ -214,3 +222,43 @@ def test_batches_of_any_form_join() -> None:
     named = join({"x": one, "id": ("a", "b")}, {"x": other, "id": ("c",)})
     assert torch.equal(named["x"], both)
     assert named["id"] == ("a", "b", "c")
+
+
+def test_relearn_times_lie_between_their_anchors(
+    class_data: UnlearningData, task: Classification
+) -> None:
+    models = {
+        "original": fit_on(TensorDataset(*(torch.cat(parts) for parts in zip(
+            class_data.forget.tensors, class_data.retain.tensors, strict=True)))),
+        "retrained": fit_on(class_data.retain),
+        "fresh": make_mlp(9),
+    }  # fmt: skip
+    protocol = replace(UNTIL_RELEARNT, lr=0.1, batch_size=80, forget_per_batch=24)
+    curves = relearn_curves(models, task, class_data, protocol)
+    times = relearn_times(curves)
+    assert times["original"] == 0
+    for name in ("retrained", "fresh"):
+        goal = curves.curves["original"][0]
+        assert times[name] == relearn_time(curves.steps, curves.curves[name], goal)
+        assert times[name] is not None
+        assert 0 < times[name] <= 256
+    late = relearn_times(curves.model_copy(update={"curves": {"original": [100.0] + [0.0] * 9,
+                                                             "fresh": [0.0] * 10}}))  # fmt: skip
+    assert late == {"original": 0, "fresh": None}
+
+
+def test_the_long_protocol_is_the_default_one_for_longer() -> None:
+    same = replace(UNTIL_RELEARNT, steps=Relearning.steps)
+    assert same == Relearning()
+    assert UNTIL_RELEARNT.steps[0] == 0
+    assert UNTIL_RELEARNT.steps[-1] >= 20 * Relearning.steps[-1]
+
+
+def test_relearn_times_need_the_original_and_step_zero() -> None:
+    part = Relearn(protocol={}, measured_on="", steps=[0, 2], curves={"original": [90.0, 91.0]})
+    assert relearn_times(part) == {"original": 0}
+    with pytest.raises(InputError, match="did you mean 'original'"):
+        relearn_times(part, target="orignal")
+    late = part.model_copy(update={"steps": [2, 4]})
+    with pytest.raises(InputError, match=r"start at step 0.* got steps \[2, 4\]"):
+        relearn_times(late)
