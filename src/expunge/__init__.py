@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .data import load_source as load_source
     from .data import select_forget as select_forget
     from .evaluation import evaluate as evaluate
+    from .evaluation import grad_cam as grad_cam
     from .methods import DELETE as DELETE
     from .methods import METHODS as METHODS
     from .methods import SCRUB as SCRUB
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from .workflow import demo as demo
     from .workflow import demo_config as demo_config
     from .workflow import evaluate_weights as evaluate_weights
+    from .workflow import explain as explain
     from .workflow import run_seeds as run_seeds
     from .workflow import run_unlearn as run_unlearn
 
@@ -76,7 +78,7 @@ _HOMES = {
         "Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
     "data": "Bundle ImageSet load_source select_forget",
-    "evaluation": "evaluate",
+    "evaluation": "evaluate grad_cam",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
         "GradientAscent InfluenceUnlearning L1Sparse MUNBa NegGradPlus NoT RandomLabel Retrain "
@@ -85,7 +87,7 @@ _HOMES = {
     "models": "build_net load_weights save_weights",
     "tasks": "Classification Regression",
     "training": "RECIPES Recipe make_recipe train",
-    "workflow": "check_run demo demo_config evaluate_weights run_seeds run_unlearn",
+    "workflow": "check_run demo demo_config evaluate_weights explain run_seeds run_unlearn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

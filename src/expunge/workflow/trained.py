@@ -75,11 +75,16 @@ def references(prepared: Prepared, folder: OutputFolder, options: Options, seed:
             options,
             name=f"retrained-{number}",
             dataset=prepared.data.retain,
-            seed=derive_seed(seed, "retrained", number) % 2**31,
+            seed=reference_seed(seed, number),
             extra=prepared.positions.tolist(),
         )
         for number in range(1, prepared.config.reference.retrain + 1)
     ]
+
+
+def reference_seed(seed: int, number: int) -> int:
+    """The seed that the reference called ``retrained-NUMBER`` of a run is trained with."""
+    return derive_seed(seed, "retrained", number) % 2**31
 
 
 def fresh_net(prepared: Prepared, seed: int) -> nn.Module:

@@ -1,0 +1,42 @@
+"""What all pages share: the template engine, the package's own files, writing."""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from expunge.core.checkpoint import write_atomically
+
+
+@cache
+def environment() -> Environment:
+    """Templates in which all text is escaped and a missing name is an error."""
+    return Environment(
+        loader=PackageLoader("expunge.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def own_files(*names: str) -> Markup:
+    """Style sheets or scripts of the package, one after the other, as they are."""
+    folder = resources.files("expunge.report") / "templates"
+    texts = [(folder / name).read_text(encoding="utf-8") for name in names]
+    return Markup("".join(texts))  # noqa: S704  our own files
+
+
+def write_page(text: str, path: str | Path) -> None:
+    """Write a page, whole or not at all.
+
+    Raises:
+        InputError: If the folder cannot be written or the disk is full.
+    """
+    write_atomically(Path(path), lambda target: _write(target, text))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
