@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.unit.report.test_report_html import Page
 
-from expunge.workflow.explain import choose
+from expunge.workflow.explanation import choose
 
 
 @pytest.fixture
@@ -96,11 +96,11 @@ def test_data_that_cannot_draw_itself(expunge, config, tmp_path, monkeypatch) ->
         "from torch.utils.data import TensorDataset\n"
         "def make():\n"
         "    images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))\n"
-        "    return TensorDataset(images, torch.arange(60) % 3)\n"
+        "    data = TensorDataset(images, torch.arange(60) % 3)\n"
+        "    return data, data\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     words = ("--set", "data.source=plain_digits:make", "--set", "data.limit=60")
-    words += ("--set", "data.validation=0.1", "--set", "data.test=0.2")
     words += ("--set", "method={name='fine-tune', epochs=1, batch_size=8}")
     assert (done := expunge("unlearn", config, *words)).code == 0, done.err
     done = expunge("explain", config, "--images", "1", "--json", *words)

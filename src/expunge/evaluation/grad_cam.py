@@ -78,9 +78,9 @@ def grad_cam(
                 "name another"
             ) from error
         maps = captum.LayerAttribution.interpolate(maps, tuple(images.shape[2:]), "bilinear")
-    maps = maps.detach()[:, 0].cpu()
-    peak = maps.amax((1, 2), keepdim=True)
-    return maps / peak.where(peak > 0, 1.0)
+    found: Tensor = maps.detach()[:, 0].cpu()
+    peak = found.amax((1, 2), keepdim=True)
+    return found / peak.where(peak > 0, 1.0)
 
 
 def map_layer(model: nn.Module, images: Tensor, layer: str | None = None) -> str:

@@ -108,7 +108,7 @@ def choose(labels: Tensor, count: int, seed: int) -> list[int]:
     """
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
     drawn: dict[int, int] = {}
-    turns = []
+    turns: list[tuple[int, int, int]] = []
     for place in order:
         label = int(labels[place])
         drawn[label] = drawn.get(label, 0) + 1
