@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .data import load_source as load_source
     from .data import select_forget as select_forget
     from .evaluation import evaluate as evaluate
+    from .evaluation import grad_cam as grad_cam
     from .methods import DELETE as DELETE
     from .methods import LCODEC as LCODEC
     from .methods import METHODS as METHODS
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from .workflow import demo as demo
     from .workflow import demo_config as demo_config
     from .workflow import evaluate_weights as evaluate_weights
+    from .workflow import explain as explain
     from .workflow import run_seeds as run_seeds
     from .workflow import run_unlearn as run_unlearn
 
@@ -88,7 +90,7 @@ _HOMES = {
         "Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
     "data": "Bundle ImageSet load_source select_forget",
-    "evaluation": "evaluate",
+    "evaluation": "evaluate grad_cam",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
         "GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus NoT RandomLabel "
@@ -99,7 +101,7 @@ _HOMES = {
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),
-    "workflow": "check_run demo demo_config evaluate_weights run_seeds run_unlearn",
+    "workflow": "check_run demo demo_config evaluate_weights explain run_seeds run_unlearn",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -31,7 +31,7 @@ def test_every_public_name_command_and_key_is_described() -> None:
         assert name in reference.public_names()
     for name in reference.public_names():
         assert f"\n## {name}\n" in pages["reference/python.md"]
-    for command in ("demo", "unlearn", "evaluate", "report", "check", "methods", "cite"):
+    for command in ("demo", "unlearn", "evaluate", "explain", "report", "check", "methods", "cite"):
         assert f"\n## {command}\n" in pages["reference/commands.md"]
     for key in ("data", "model", "method", "training", "reference"):
         assert f"| `{key}` |" in pages["reference/config.md"]

@@ -15,7 +15,7 @@ from expunge.cli.progress import Bars, Lines, numbers, progress, title
 from expunge.core import Record
 from expunge.methods import METHODS
 
-COMMANDS = ["demo", "unlearn", "evaluate", "report", "check", "methods", "cite"]
+COMMANDS = ["demo", "unlearn", "evaluate", "explain", "report", "check", "methods", "cite"]
 
 
 def test_version_and_help(expunge) -> None:

@@ -2,15 +2,10 @@
 
 import statistics
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from ..core.checkpoint import write_atomically
 from ..report.charts import Table
 from ..report.formats import (
     clip,
@@ -24,7 +19,8 @@ from ..report.formats import (
     signed,
     size,
 )
-from ..report.html import asset, runtime
+from ..report.html import runtime
+from ..report.templating import environment, own_files, write_page
 from ..report.words import EVIDENCE, NOTHING
 from .caption import COST, FLOOR, GAPS, READING, facts, incomplete, tunings
 from .charts import numbered, pareto_figure, relearn_figure
@@ -32,6 +28,7 @@ from .result import Bench, Tuning
 from .row import Row, Section, Stat
 from .rows import sections
 
+_own = partial(own_files, package="expunge.bench")
 MOST_SECTIONS = 24
 MOST_TRIALS = 40
 _SCORES = {
@@ -89,7 +86,7 @@ def render(bench: Bench) -> str:
     """
     found = sections(bench)
     return (
-        _environment()
+        environment("expunge.bench")
         .get_template("leaderboard.html.j2")
         .render(
             bench=bench,
@@ -101,9 +98,9 @@ def render(bench: Bench) -> str:
             columns=COLUMNS,
             reading=[READING, GAPS, FLOOR, COST],
             evidence=EVIDENCE,
-            style=Markup(asset("style.css") + _own("leaderboard.css") + asset("print.css")),  # noqa: S704  our own files
+            style=own_files("style.css") + _own("leaderboard.css") + own_files("print.css"),
             runtime=runtime(),
-            script=Markup(asset("charts.js") + _own("sort.js")),  # noqa: S704  our own files
+            script=own_files("charts.js") + _own("sort.js"),
         )
     )
 
@@ -114,30 +111,7 @@ def leaderboard(bench: Bench, path: str | Path) -> None:
     Raises:
         InputError: If the folder cannot be written, or the bench holds a result twice.
     """
-    text = render(bench)
-    write_atomically(Path(path), lambda target: _write(target, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=ChoiceLoader([
-            PackageLoader("expunge.bench", "templates"),
-            PackageLoader("expunge.report", "templates"),
-        ]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-
-
-def _own(name: str) -> str:
-    return (resources.files("expunge.bench") / "templates" / name).read_text(encoding="utf-8")
+    write_page(render(bench), path)
 
 
 def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:

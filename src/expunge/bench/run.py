@@ -12,7 +12,7 @@ from ..core.run import Log
 from ..workflow.trained import Options
 from .config import Plan
 from .jobs import Job, jobs
-from .pages import write_pages
+from .pages import write_pages, write_results
 from .result import Bench, Result, Tuning
 from .store import Store, Warn
 from .worker import Worker
@@ -40,10 +40,10 @@ def run_bench(
 ) -> Outcome:
     """Compute every result of a plan that the store does not have, and write the tables.
 
-    Leaves ``bench.json``, tables and the leaderboard in ``out``, after every result, so that
-    an interrupted bench shows what it has. The same call goes on: nothing is computed
-    twice, and the run that was in flight continues at its checkpoint. Several processes
-    may share a store; each takes what no other is computing.
+    Leaves ``bench.json``, ``table.md`` and ``table.tex`` in ``out`` after every result, so that
+    an interrupted bench shows what it has, and ``leaderboard.html`` at the end. The same call
+    goes on: nothing is computed twice, and the run that was in flight continues at its
+    checkpoint. Several processes may share a store; each takes what no other is computing.
 
     Args:
         plan: What to compute, from ``load_bench``.
@@ -84,11 +84,12 @@ class _Board:
         if tuning is not None:
             self._tuning[tuning.data, tuning.model, tuning.scenario, tuning.method] = tuning
         if fresh:
-            self.write()
+            write_results(self.bench(), self._out)
 
-    def write(self) -> Bench:
+    def bench(self) -> Bench:
+        """Everything that is known by now."""
         results = [result for result in self._results.values() if result is not None]
-        bench = Bench(
+        return Bench(
             title=self._plan.config.title,
             command=self._command,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -98,6 +99,10 @@ class _Board:
             tuning=list(self._tuning.values()),
             results=results,
         )
+
+    def write(self) -> Bench:
+        """Leave all files, and return what they show."""
+        bench = self.bench()
         write_pages(bench, self._out)
         return bench
 

@@ -40,7 +40,7 @@ def command(
     """
     folder = output_folder(out, config)
     plan = expunge.load_bench(config, overrides or [])
-    with progress() as listen:
+    with stoppable(), progress() as listen:
         outcome = expunge.run_bench(
             plan,
             folder,
@@ -63,4 +63,5 @@ def _show(outcome: "Outcome", folder: Path) -> None:
     print(f"{found} of {planned} results.")
     for sentence in outcome.failures:
         print(f"Failed: {sentence}")
-    print(f"Results: {folder / 'bench.json'}")
+    print(f"Tables:      {folder / 'table.md'}, {folder / 'table.tex'}")
+    print(f"Leaderboard: {folder / 'leaderboard.html'}")

@@ -1,6 +1,7 @@
 """How well a run did: scores, relearn curves, a verdict, and the record of it all."""
 
 from .evaluate import evaluate as evaluate
+from .grad_cam import grad_cam as grad_cam
 from .relearn import UNTIL_RELEARNT as UNTIL_RELEARNT
 from .relearn import Relearning as Relearning
 from .relearn import relearn_curve as relearn_curve

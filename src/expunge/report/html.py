@@ -2,16 +2,14 @@
 
 import re
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from expunge.core.checkpoint import write_atomically
 from expunge.core.record import Record
 
 from .page import build
+from .templating import environment, own_files, write_page
 from .words import EVIDENCE
 
 
@@ -28,14 +26,14 @@ def render(record: Record) -> str:
     Returns:
         HTML, at most 2 MB.
     """
-    template = _environment().get_template("report.html.j2")
+    template = environment().get_template("report.html.j2")
     return template.render(
         build(record)
         | {
             "evidence": EVIDENCE,
-            "style": Markup(asset("style.css") + asset("print.css")),  # noqa: S704  our own files
+            "style": own_files("style.css", "print.css"),
             "runtime": runtime(),
-            "script": Markup(asset("charts.js")),  # noqa: S704  our own file
+            "script": own_files("charts.js"),
         }
     )
 
@@ -46,23 +44,7 @@ def report(record: Record, path: str | Path) -> None:
     Raises:
         InputError: If the folder cannot be written or the disk is full.
     """
-    text = render(record)
-    write_atomically(Path(path), lambda target: _write(target, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("expunge.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    write_page(render(record), path)
 
 
 @cache
@@ -81,8 +63,3 @@ def inline(code: str) -> str:
     where a backslash before ``/`` or ``!`` changes nothing.
     """
     return re.sub(r"<(?=/script|!--)", r"<\\", code, flags=re.IGNORECASE)
-
-
-def asset(name: str) -> str:
-    """The text of a style sheet or script that stands beside the templates."""
-    return (resources.files("expunge.report") / "templates" / name).read_text(encoding="utf-8")
