@@ -9,11 +9,11 @@ import typer
 
 import expunge
 
-from . import check, cite, demo, evaluate, methods, report, unlearn
+from . import check, cite, demo, evaluate, memorisation, methods, report, unlearn
 from .errors import COMMAND, DEBUG, OWN_PROCESS, guarded
 
 SILENT = {"--resume", "--json", "--debug"}
-COMMANDS = (demo, unlearn, evaluate, report, check, methods, cite)
+COMMANDS = (demo, unlearn, evaluate, report, check, memorisation, methods, cite)
 
 app = typer.Typer(
     add_completion=False,

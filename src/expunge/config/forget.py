@@ -46,8 +46,7 @@ class RandomForget(ForgetTable):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        if (self.fraction is None) == (self.count is None):
-            raise ValueError("expected either fraction (e.g. 0.1) or count (e.g. 500), one of them")
+        _check_size(self.fraction, self.count)
         return self
 
     @property
@@ -143,4 +142,45 @@ class IdForget(ForgetTable):
         return self
 
 
-Forget = Annotated[RandomForget | ClassForget | GroupForget | IdForget, Field(discriminator="kind")]
+class MemorisedForget(ForgetTable):
+    """The training samples with the highest scores in a csv or parquet file."""
+
+    kind: Literal["most-memorised"]
+    scores: str
+    fraction: Fraction | None = None
+    count: Count | None = None
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        _check_size(self.fraction, self.count)
+        return self
+
+
+class CanaryForget(ForgetTable):
+    """The training samples that ``data.canaries`` planted; they stay the same in repetitions."""
+
+    kind: Literal["canaries"]
+
+
+class CanaryConfig(Section):
+    """A share or a number of training samples that get a wrong label before training."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    count: Count | None = None
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        _check_size(self.fraction, self.count)
+        return self
+
+
+Forget = Annotated[
+    RandomForget | ClassForget | GroupForget | IdForget | MemorisedForget | CanaryForget,
+    Field(discriminator="kind"),
+]
+
+
+def _check_size(fraction: float | None, count: int | None) -> None:
+    if (fraction is None) == (count is None):
+        raise ValueError("expected either fraction (e.g. 0.1) or count (e.g. 500), one of them")

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from ..core.method import Method
 from ..methods import METHODS
 from ..training import RECIPES, Recipe
-from .forget import Forget
+from .forget import CanaryConfig, CanaryForget, Forget
 from .section import Section
 from .tables import build_method, build_recipe, method_schema, recipe_schema
 
@@ -30,6 +30,16 @@ class DataConfig(Section):
     std: Channels | None = None
     augment: bool | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
+    canaries: CanaryConfig | None = None
+
+    @model_validator(mode="after")
+    def _canaries_planted(self) -> "DataConfig":
+        if isinstance(self.forget, CanaryForget) and self.canaries is None:
+            raise ValueError(
+                "there are no canaries to forget; plant some before training, e.g. "
+                "canaries = { count = 100, seed = 0 }"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_validation(self) -> "DataConfig":

@@ -1,7 +1,7 @@
 """How many of something a forget request asks for, and a seeded choice of them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ def wanted_count(request: Mapping[str, Any], total: int, what: str, where: str) 
                 f"expected {where}.count to be a whole number between 1 and {total - 1}, as "
                 f"there are {total} {what}, got {count!r}"
             )
-        return int(count)
+        return count
     if not isinstance(fraction, int | float):
         raise InputError(f"expected {where}.fraction to be a number, got {fraction!r}")
     check_share(fraction=fraction)
@@ -75,6 +75,6 @@ def draw(
     return torch.randperm(total, generator=seeded(where, name, seed))[:count]
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> TypeGuard[int]:
     """Whether a value is an integer, which a truth value is not."""
     return isinstance(value, int) and not isinstance(value, bool)

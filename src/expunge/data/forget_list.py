@@ -12,9 +12,11 @@ from torch import Tensor
 from ..core.checks import did_you_mean
 from ..core.errors import DataError, InputError
 from .bundle import Bundle, ids_of
+from .canaries import canaries_of
 from .convert import read_labels
 from .draw import draw, is_whole
 from .id_file import read_ids
+from .memorised import most_memorised
 
 _SHOWN = 5
 _DRAWN = ("fraction", "count", "seed")
@@ -23,25 +25,30 @@ _DRAWN = ("fraction", "count", "seed")
 def select_forget(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
     """Positions in ``bundle.train`` that a request names, sorted int64 (K,).
 
-    ============  ============================================  ==========================
-    kind          keys                                          which samples
-    ============  ============================================  ==========================
-    ``random``    ``fraction`` or ``count``, ``seed`` (0)       a seeded choice, the same on
-                                                                every machine
-    ``classes``   ``classes``: names or numbers                 all of these classes
-    ``classes``   ``fraction`` or ``count``, ``seed`` (0)       all of so many of the classes
-                                                                that occur, drawn by the seed
-    ``groups``    ``column``, ``values``                        all whose value in the column
-                                                                is one of these, e.g. a person
-    ``groups``    ``column``, ``fraction`` or ``count``,        all of so many of the values
-                  ``seed`` (0)                                  in the column, drawn likewise;
-                                                                empty cells form no group
-    ``ids``       ``ids``, or ``file`` (and ``column``)         exactly these; 7 is short for
-                                                                ``train/7``
-    ============  ============================================  ==========================
+    ==================  ============================================  ==========================
+    kind                keys                                          which samples
+    ==================  ============================================  ==========================
+    ``random``          ``fraction`` or ``count``, ``seed`` (0)       a seeded choice, the same on
+                                                                      every machine
+    ``classes``         ``classes``: names or numbers                 all of these classes
+    ``classes``         ``fraction`` or ``count``, ``seed`` (0)       all of so many of the classes
+                                                                      that occur, drawn by the seed
+    ``groups``          ``column``, ``values``                        all whose value in the column
+                                                                      is one of these, e.g. a person
+    ``groups``          ``column``, ``fraction`` or ``count``,        all of so many of the values
+                        ``seed`` (0)                                  in the column, drawn likewise;
+                                                                      empty cells form no group
+    ``ids``             ``ids``, or ``file`` (and ``column``)         exactly these; 7 is short for
+                                                                      ``train/7``
+    ``most-memorised``  ``scores``: a table of id and score,          the highest scores; ties
+                        ``fraction`` or ``count``                     by id
+    ``canaries``        none                                          those that were planted with
+                                                                      wrong labels
+    ==================  ============================================  ==========================
 
     A fraction is a share of what is drawn: of the samples, the classes or the values. The
-    number of samples in a draw of classes or groups therefore depends on the seed.
+    number of samples in a draw of classes or groups therefore depends on the seed. Classes go
+    by the labels that models are trained with, those of planted canaries too.
 
     Raises:
         InputError: If the request is malformed.
@@ -57,7 +64,8 @@ def select_forget(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
     for key in request:
         if key != "kind" and key not in keys:
             raise InputError(
-                f"expected keys of a forget request of kind {kind} among {', '.join(keys)}; "
+                f"expected keys of a forget request of kind {kind} among "
+                f"{', '.join(keys) or 'none'}; "
                 f"got {key!r}{did_you_mean(key, keys)}"
             )
     chosen = choose(bundle, {key: value for key, value in request.items() if value is not None})
@@ -248,4 +256,6 @@ _KINDS: dict[str, tuple[Callable[[Bundle, Mapping[str, Any]], Tensor], tuple[str
     "classes": (_classes, ("classes", *_DRAWN)),
     "groups": (_groups, ("column", "values", *_DRAWN)),
     "ids": (_ids, ("ids", "file", "column")),
+    "canaries": (canaries_of, ()),
+    "most-memorised": (most_memorised, ("scores", "fraction", "count")),
 }

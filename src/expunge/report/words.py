@@ -159,6 +159,8 @@ def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -
         return f"all of class{'es' if many else ''} {_several(chosen, 'and')}"
     if kind == "groups":
         return f"those whose {plain(forget.get('column'))} is {_several(forget.get('values'))}"
+    if kind == "canaries":
+        return "planted with wrong labels before training"
     if kind == "ids":
         where = f" in {plain(forget['file'])}" if forget.get("file") else ""
         return f"named by a list of ids{where}"

@@ -52,7 +52,10 @@ def test_all_problems_are_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("data.forget.kind=clases", "kind to be one of random, classes, groups, ids"),
+        (
+            "data.forget.kind=clases",
+            "kind to be one of random, classes, groups, ids, most-memorised, canaries; g",
+        ),
         ("data.forget={fraction=0.1}", "expected a key kind with one of random"),
         ("data.forget={kind='random'}", "data.forget: expected either fraction"),
         ("data.forget={kind='random', fraction=0.1, count=3}", "expected either fraction"),
@@ -74,6 +77,16 @@ def test_all_problems_are_reported_at_once() -> None:
             "data.forget={kind='classes', count=1, sed=1}",
             "did you mean 'seed'?; known are kind, cl",
         ),
+        ("data.forget={kind='most-memorised', count=1}", "data.forget.scores: is missing; add it"),
+        (
+            "data.forget={kind='most-memorised', scores='a'}",
+            "data.forget: expected either fraction",
+        ),
+        ("data.forget={kind='canaries'}", "data: there are no canaries to forget; plant some"),
+        ("data.canaries={seed=1}", "data.canaries: expected either fraction"),
+        ("data.canaries={count=3, sed=1}", "did you mean 'seed'?; known are fraction, count, seed"),
+        ("data.canaries.fraction=1.0", "data.canaries.fraction: expected less than 1, got 1.0"),
+        ("data.canaries=3", "data.canaries: expected a table, got 3"),
         ("data.forget.fraction=1.0", "data.forget.fraction: expected a share below 1, got 1:"),
         ("data.forget.fraction=0", "data.forget.fraction: expected greater than 0, got 0"),
         ("data.forget.fraction=-0.5", "data.forget.fraction: expected greater than 0, got -0.5"),
