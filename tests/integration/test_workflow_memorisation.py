@@ -99,3 +99,25 @@ def test_weights_without_a_recipe_cannot_be_measured(make_config, tmp_path) -> N
     config = config.model_copy(update={"training": None})
     with pytest.raises(InputError, match="expected a recipe to train the models by"):
         measure_memorisation(config, tmp_path / "s.csv")
+
+
+def test_a_net_that_fits_memorises_wrong_labels_most(make_config, tmp_path) -> None:
+    config = make_config(
+        "data.canaries={count=30, seed=1}",
+        "data.limit=400",
+        "model.arguments={width=32}",
+        "training.epochs=60",
+        "training.weight_decay=0.0",
+    )
+    file = tmp_path / "scores.parquet"
+    measure_memorisation(config, file, models=2)
+    table = pq.read_table(file).to_pydict()
+    canaries = prepare(config).bundle.canaries
+    assert canaries is not None
+    planted = set(canaries.positions.tolist())
+    wrong = [score for at, score in enumerate(table["score"]) if at in planted]
+    right = [score for at, score in enumerate(table["score"]) if at not in planted]
+    # No other sample teaches a wrong label, so only models that had the canary know it.
+    assert max(table["probability_out"][at] for at in planted) < 0.2
+    assert sum(wrong) / len(wrong) > 0.5
+    assert sum(right) / len(right) < 0.3

@@ -256,6 +256,6 @@ _KINDS: dict[str, tuple[Callable[[Bundle, Mapping[str, Any]], Tensor], tuple[str
     "classes": (_classes, ("classes", *_DRAWN)),
     "groups": (_groups, ("column", "values", *_DRAWN)),
     "ids": (_ids, ("ids", "file", "column")),
-    "canaries": (canaries_of, ()),
     "most-memorised": (most_memorised, ("scores", "fraction", "count")),
+    "canaries": (canaries_of, ()),
 }

@@ -107,10 +107,10 @@ def _from_text(path: Path, delimiter: str) -> tuple[list[Any], list[Any]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter=delimiter)
-            rows = list(reader)
+            names, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as text ({error}); save it as UTF-8") from error
-    _check_columns(path, list(reader.fieldnames or []))
+    _check_columns(path, names)
     ids, values = ([row[name] for row in rows] for name in COLUMNS)
     return ids, values
 

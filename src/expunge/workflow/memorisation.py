@@ -21,7 +21,7 @@ from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.run import Log
 from ..data.bundle import ids_of
-from ..evaluation import score_sets
+from ..evaluation import SetScores, score_sets
 from ..metrics import memorisation_scores
 from ..models import build_net
 from ..training import Recipe, train
@@ -136,12 +136,11 @@ def _probabilities(
     options: Options,
 ) -> Tensor:
     """True-class probability of each training sample, float32 (N,), by one half's model."""
-    name = f"model-{half.number + 1}"
+    bundle, name = loaded.bundle, f"model-{half.number + 1}"
     kept = folder.path / CHECKPOINTS / f"{name}.safetensors"
     identity = _identity(config, loaded, recipe, half)
     if options.resume and metadata(kept).get("identity") == identity:
         return safetensors.torch.load_file(kept)["probability"]
-    bundle = loaded.bundle
     net = build_net(
         config.model.name,
         num_classes=bundle.num_classes,
@@ -166,25 +165,35 @@ def _probabilities(
     found = score_sets(
         trained.model, loaded.task, data, device=loaded.device, precision=config.precision
     )
-    inside = torch.zeros(len(bundle.train), dtype=torch.bool)
-    inside[half.rows] = True
-    probability = torch.empty(len(bundle.train))
-    for split, chosen in (("forget", inside), ("retain", ~inside)):
-        value = found[split].probability
-        assert value is not None  # the task is classification, which has logits
-        probability[chosen] = value
-    facts = {"identity": identity}
-    tensors = {"probability": probability}
+    probability = _merged(found, half.rows)
+    tensors, facts = {"probability": probability}, {"identity": identity}
     write_atomically(kept, lambda file: safetensors.torch.save_file(tensors, file, facts))
     return probability
+
+
+def _merged(found: Mapping[str, SetScores], rows: Tensor) -> Tensor:
+    """Probabilities on D_f, which are ``rows`` of the training set, and on the rest, as one."""
+    inside, outside = found["forget"].probability, found["retain"].probability
+    assert inside is not None  # the task is classification, which has logits
+    assert outside is not None  # likewise
+    member = _membership(rows, len(inside) + len(outside))
+    probability = torch.empty(len(member))
+    probability[member], probability[~member] = inside, outside
+    return probability
+
+
+def _membership(rows: Tensor, size: int) -> Tensor:
+    """Which of ``size`` samples are among ``rows``, bool (N,)."""
+    member = torch.zeros(size, dtype=torch.bool)
+    member[rows] = True
+    return member
 
 
 def _arranged(halves: Sequence[_Half], parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Probabilities with and without each sample in training, each (models / 2, N)."""
     inside, outside = [], []
     for first in range(0, len(halves), 2):
-        member = torch.zeros(len(parts[first]), dtype=torch.bool)
-        member[halves[first].rows] = True
+        member = _membership(halves[first].rows, len(parts[first]))
         inside.append(torch.where(member, parts[first], parts[first + 1]))
         outside.append(torch.where(member, parts[first + 1], parts[first]))
     return torch.stack(inside), torch.stack(outside)

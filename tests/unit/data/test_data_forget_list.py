@@ -195,7 +195,7 @@ def test_bad_files_of_ids(
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({}, "expected forget.kind to be one of random, classes, groups, ids, canaries, most-m"),
+        ({}, "expected forget.kind to be one of random, classes, groups, ids, most-memorised, c"),
         ({"kind": "class"}, "did you mean 'classes'?"),
         ({"kind": "random", "fracton": 0.1}, "got 'fracton'; did you mean 'fraction'?"),
         ({"kind": "random"}, "in a forget request of kind random, got neither"),
