@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from .core import UnlearningData as UnlearningData
     from .core import unlearn as unlearn
     from .data import Bundle as Bundle
+    from .data import Canaries as Canaries
     from .data import ImageSet as ImageSet
     from .data import load_source as load_source
+    from .data import plant_canaries as plant_canaries
     from .data import select_forget as select_forget
     from .evaluation import evaluate as evaluate
     from .evaluation import grad_cam as grad_cam
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from .workflow import demo_config as demo_config
     from .workflow import evaluate_weights as evaluate_weights
     from .workflow import explain as explain
+    from .workflow import measure_memorisation as measure_memorisation
     from .workflow import run_seeds as run_seeds
     from .workflow import run_unlearn as run_unlearn
 
@@ -89,7 +92,7 @@ _HOMES = {
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "
         "Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
-    "data": "Bundle ImageSet load_source select_forget",
+    "data": "Bundle Canaries ImageSet load_source plant_canaries select_forget",
     "evaluation": "evaluate grad_cam",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
@@ -101,7 +104,10 @@ _HOMES = {
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),
-    "workflow": "check_run demo demo_config evaluate_weights explain run_seeds run_unlearn",
+    "workflow": (
+        "check_run demo demo_config evaluate_weights explain measure_memorisation run_seeds "
+        "run_unlearn"
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -15,7 +15,18 @@ from expunge.cli.progress import Bars, Lines, numbers, progress, title
 from expunge.core import Record
 from expunge.methods import METHODS
 
-COMMANDS = ["demo", "unlearn", "evaluate", "explain", "report", "check", "methods", "cite"]
+COMMANDS = [
+    "demo",
+    "unlearn",
+    "bench",
+    "evaluate",
+    "explain",
+    "report",
+    "check",
+    "memorisation",
+    "methods",
+    "cite",
+]
 
 
 def test_version_and_help(expunge) -> None:
@@ -251,3 +262,27 @@ def test_torch_is_left_as_it_was(config, expunge) -> None:
     before = torch.get_rng_state()
     assert expunge("unlearn", config).code == 0
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_memorisation_is_measured_for_people_and_machines(config, expunge) -> None:
+    words = (
+        "memorisation",
+        config,
+        "--models",
+        "2",
+        "--out",
+        "scores.csv",
+        "--set",
+        "data.limit=100",
+    )
+    shown = expunge(*words)
+    assert shown.code == 0, shown.err
+    assert "by 2 models" in shown.out
+    assert "File:    scores.csv" in shown.out
+    assert expunge(*words, "--json").json()["models"] == 2
+    forget = 'data.forget={kind="most-memorised", scores="scores.csv", count=5}'
+    found = expunge("check", config, "--set", "data.limit=100", "--set", forget, "--json").json()
+    assert found["request"]["size"] == 5
+    bad = expunge("memorisation", config, "--models", "3", "--out", "scores.csv")
+    assert bad.code == 2
+    assert "even number" in bad.err

@@ -83,6 +83,26 @@ def test_faces_are_forgotten_by_person() -> None:
     assert torch.equal(by_name, chosen)
 
 
+def test_a_tenth_of_the_people_is_forgotten_by_label_and_by_column() -> None:
+    folder("faces")
+    bundle = load_source("faces", image_size=64, validation=0.0)
+    assert (len(bundle.train), bundle.image_shape) == (4659, (3, 64, 64))
+    how = {"fraction": 0.1, "seed": 0}
+    by_label = select_forget(bundle, {"kind": "classes", **how})
+    assert len(bundle.train.labels[by_label].unique()) == 25
+    by_column = select_forget(bundle, {"kind": "groups", "column": "celeba_identity", **how})
+    people = bundle.train.columns["celeba_identity"]
+    chosen = {people[place] for place in by_column.tolist()}
+    assert len(chosen) == 25
+    assert by_column.tolist() == [at for at, who in enumerate(people) if who in chosen]
+    # A person is a class here, so that either way whole people go and nobody is cut in two.
+    assert len(bundle.train.labels[by_column].unique()) == 25
+    data = bundle.unlearning_data(by_column)
+    assert not set(data.forget.columns["celeba_identity"]) & set(
+        data.retain.columns["celeba_identity"]
+    )
+
+
 def test_svhn_by_path_and_imagenette_by_folder() -> None:
     bundle = load_source("svhn", path=str(folder("svhn_first1083")))
     assert len(bundle.train) + len(bundle.validation) + len(bundle.test) == 1083

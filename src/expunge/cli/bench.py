@@ -1,5 +1,6 @@
 """``expunge bench``."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,12 +8,12 @@ import typer
 
 import expunge
 
-from .errors import COMMAND
+from .errors import COMMAND, INTERRUPTED
 from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output_folder
 from .progress import progress
 
 if TYPE_CHECKING:
-    from expunge.bench import Outcome
+    from expunge.bench import Outcome, Plan
 
 NEEDS_ARGUMENTS = True
 
@@ -40,8 +41,24 @@ def command(
     """
     folder = output_folder(out, config)
     plan = expunge.load_bench(config, overrides or [])
-    with stoppable(), progress() as listen:
-        outcome = expunge.run_bench(
+    try:
+        outcome = _run(plan, folder, store, ray, checkpoint_seconds)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    if json:
+        print(outcome.bench.to_json(), end="")
+    else:
+        _show(outcome, folder)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def _run(
+    plan: "Plan", folder: Path, store: Path, ray: str | None, checkpoint_seconds: float
+) -> "Outcome":
+    with progress() as listen:
+        return expunge.run_bench(
             plan,
             folder,
             store=store,
@@ -50,12 +67,6 @@ def command(
             command=COMMAND.get(),
             checkpoint_seconds=checkpoint_seconds,
         )
-    if json:
-        print(outcome.bench.to_json(), end="")
-    else:
-        _show(outcome, folder)
-    if outcome.failures:
-        raise typer.Exit(1)
 
 
 def _show(outcome: "Outcome", folder: Path) -> None:

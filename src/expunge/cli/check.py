@@ -35,6 +35,8 @@ def _print(found: dict[str, Any]) -> None:
     retrain, recipe = found["reference"]["retrain"], found["reference"]["recipe"]
     print(f"Data:       {data['name']}: {sizes}")
     print(f"            {data['classes']} classes, {shape}, {data['image_megabytes']} MB")
+    if data["canaries"]:
+        print(f"            {data['canaries']} canaries with wrong labels in the training set")
     print(f"Forget:     {found['request']['forget']}: {found['request']['size']} samples")
     print(f"Model:      {model['name']}, {model['parameters']:,} parameters, {weights}")
     print(f"Method:     {found['method']['name']}")

@@ -18,6 +18,8 @@ from .tables import build_method, build_recipe
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 _PATHS = (("data", "path"), ("model", "weights"), ("data", "forget", "file"))
+# Expanded like the others, but made from the config: the data say whether it is there.
+_MADE_LATER = ("data", "forget", "scores")
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -54,7 +56,7 @@ def parse_config(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
         ConfigError: Lists every problem.
     """
     raw, problems = overridden(raw, overrides)
-    for keys in _PATHS:
+    for keys in (*_PATHS, _MADE_LATER):
         problems += _expand(raw, keys)
     config = None
     try:
@@ -129,7 +131,7 @@ def _expand(raw: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
         ]
     expanded = Path(os.path.expandvars(value)).expanduser()
     table[keys[-1]] = str(expanded)
-    if not expanded.exists():
+    if keys != _MADE_LATER and not expanded.exists():
         return [f"{place}: there is no file {str(expanded)!r} (looked in {Path.cwd()})"]
     return []
 

@@ -1,6 +1,6 @@
 """Turns pydantic's findings into sentences that say what to write instead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -33,18 +33,21 @@ def translate(error: ValidationError, model: type[BaseModel]) -> list[str]:
         elif item["type"] == "missing":
             line = "is missing; add it"
         else:
-            line = describe(item)
+            line = describe(item, _kinds(item["loc"], model))
         # Each branch of a union reports; one line per key is enough.
         joined = f"{lines[place]}, or {line}" if place in lines else line
         lines[place] = lines[place] if lines.get(place, "").endswith(line) else joined
     return [f"{place}: {line}" for place, line in lines.items()]
 
 
-def describe(item: Mapping[str, Any]) -> str:
-    """What was expected and found, from one entry of ``ValidationError.errors()``."""
+def describe(item: Mapping[str, Any], kinds: Sequence[str] = ()) -> str:
+    """What was expected and found, from one entry of ``ValidationError.errors()``.
+
+    ``kinds`` are the tags of the tagged union that the entry is about, if it is about one.
+    """
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     if kind in ("union_tag_not_found", "union_tag_invalid", "literal_error"):
-        return _choice(kind, value, context)
+        return _choice(kind, value, context, kinds)
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {show(value)}"
     if kind == "value_error":
@@ -55,12 +58,15 @@ def describe(item: Mapping[str, Any]) -> str:
     return f"expected {message}, got {show(value)}"
 
 
-def _choice(kind: str, value: object, context: Mapping[str, Any]) -> str:
+def _choice(kind: str, value: object, context: Mapping[str, Any], kinds: Sequence[str]) -> str:
     if kind == "union_tag_not_found":
-        return f"expected a key kind with one of {_tags(context)}" + _found_table(value)
+        return (
+            f"expected a key kind with one of {', '.join(kinds)}, got {show(value)}; "
+            'e.g. { kind = "random", fraction = 0.1 }'
+        )
     if kind == "union_tag_invalid":
-        return f"expected kind to be one of {_tags(context)}; got {show(context['tag'])}" + (
-            did_you_mean(context["tag"], ["random", "classes", "groups", "ids"])
+        return f"expected kind to be one of {', '.join(kinds)}; got {show(context['tag'])}" + (
+            did_you_mean(context["tag"], kinds)
         )
     known = str(context["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
     found = f"got {show(value)}{did_you_mean(str(value), known)}"
@@ -94,18 +100,27 @@ def _keys(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """Keys of the section at ``loc``, found through the annotations."""
     current: Any = model
     for part in loc:
+        if isinstance(current, dict):  # a tagged union: the path goes on with the tag
+            current = current[part]
+            continue
         current = current.model_fields[part].annotation
-        if not isinstance(current, type):  # a tagged union: the last part is the tag
-            branches = get_args(current)
-            tags = [get_args(one.model_fields["kind"].annotation)[0] for one in branches]
-            current = branches[tags.index(loc[-1])]
-            break
+        current = current if isinstance(current, type) else _branches(current)
     return list(current.model_fields)
 
 
-def _tags(context: Mapping[str, Any]) -> str:
-    return str(context.get("expected_tags", "random, classes, groups, ids")).replace("'", "")
+def _kinds(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    """Tags of the tagged union at ``loc``; none if there is something else."""
+    current: Any = model
+    for part in loc:
+        fields = getattr(current, "model_fields", {})
+        current = fields[part].annotation if part in fields else None
+    found = None if current is None or isinstance(current, type) else _branches(current)
+    return list(found) if isinstance(found, dict) else []
 
 
-def _found_table(value: object) -> str:
-    return f', got {show(value)}; e.g. {{ kind = "random", fraction = 0.1 }}'
+def _branches(annotation: Any) -> Any:
+    """Sections of a tagged union by tag; of an optional section the section itself."""
+    sections = [one for one in get_args(annotation) if hasattr(one, "model_fields")]
+    if any("kind" not in one.model_fields for one in sections):
+        return sections[0]
+    return {get_args(one.model_fields["kind"].annotation)[0]: one for one in sections}

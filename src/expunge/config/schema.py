@@ -2,80 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ..core.method import Method
 from ..methods import METHODS
 from ..training import RECIPES, Recipe
+from .forget import CanaryConfig, CanaryForget, Forget
+from .section import Section
 from .tables import build_method, build_recipe, method_schema, recipe_schema
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Channels = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
-Key = str | int
-
-
-class Section(BaseModel):
-    """Strict types (a whole number may stand for a float), and no unknown keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class RandomForget(Section):
-    """A share or a number of training samples, drawn with a seed."""
-
-    kind: Literal["random"]
-    fraction: float | None = Field(None, gt=0)
-    count: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
-
-    @field_validator("fraction")
-    @classmethod
-    def _leaves_some(cls, fraction: float | None) -> float | None:
-        if fraction is not None and fraction >= 1:
-            raise ValueError(
-                f"expected a share below 1, got {fraction:g}: that is the whole training set, "
-                "so nothing would be left to retain; delete the model instead, or forget fewer"
-            )
-        return fraction
-
-    @model_validator(mode="after")
-    def _one_size(self) -> "RandomForget":
-        if (self.fraction is None) == (self.count is None):
-            raise ValueError("expected either fraction (e.g. 0.1) or count (e.g. 500), one of them")
-        return self
-
-
-class ClassForget(Section):
-    """All training samples of some classes, by name or number."""
-
-    kind: Literal["classes"]
-    classes: list[Key] = Field(min_length=1)
-
-
-class GroupForget(Section):
-    """All training samples whose ``column`` holds one of ``values``."""
-
-    kind: Literal["groups"]
-    column: str
-    values: list[Key] = Field(min_length=1)
-
-
-class IdForget(Section):
-    """Training samples by id, listed here or in a csv, parquet or text file."""
-
-    kind: Literal["ids"]
-    ids: list[Key] | None = Field(None, min_length=1)
-    file: str | None = None
-    column: str | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "IdForget":
-        if (self.ids is None) == (self.file is None):
-            raise ValueError("expected either ids (a list) or file (a path), one of them")
-        return self
-
-
-Forget = Annotated[RandomForget | ClassForget | GroupForget | IdForget, Field(discriminator="kind")]
 
 
 class DataConfig(Section):
@@ -93,6 +30,16 @@ class DataConfig(Section):
     std: Channels | None = None
     augment: bool | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
+    canaries: CanaryConfig | None = None
+
+    @model_validator(mode="after")
+    def _canaries_planted(self) -> "DataConfig":
+        if isinstance(self.forget, CanaryForget) and self.canaries is None:
+            raise ValueError(
+                "there are no canaries to forget; plant some before training, e.g. "
+                "canaries = { count = 100, seed = 0 }"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_validation(self) -> "DataConfig":
@@ -164,10 +111,8 @@ class Config(Section):
         return ", ".join([name, *(f"{key} = {value}" for key, value in table.items())])
 
     def with_seed(self, seed: int) -> "Config":
-        """This run repeated with another seed, for a random forget set too."""
-        data = self.data
-        if isinstance(data.forget, RandomForget):
-            data = data.model_copy(update={"forget": data.forget.model_copy(update={"seed": seed})})
+        """This run repeated with another seed, for a forget set that is drawn too."""
+        data = self.data.model_copy(update={"forget": self.data.forget.with_seed(seed)})
         return self.model_copy(update={"data": data, "seed": seed})
 
 

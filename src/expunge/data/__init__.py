@@ -1,6 +1,7 @@
 """Image sets, named sources of them, and lists of what to forget."""
 
-from .bundle import Bundle
+from .bundle import Bundle, Canaries
+from .canaries import plant_canaries
 from .forget_list import request_digest, select_forget
 from .images import Augmentation, ImageSet
 from .sources import SOURCES, load_source
@@ -9,8 +10,10 @@ __all__ = [
     "SOURCES",
     "Augmentation",
     "Bundle",
+    "Canaries",
     "ImageSet",
     "load_source",
+    "plant_canaries",
     "request_digest",
     "select_forget",
 ]

@@ -1,6 +1,7 @@
 """A data set ready for use, divided once and for all."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.data import UnlearningData
+from ..tasks.labels import LABEL_KEYS
 from .convert import read_labels
 
 
@@ -31,6 +33,7 @@ class RowSet:
         self.prefix = prefix
         self.rows = torch.arange(len(dataset)) if rows is None else rows
         self._all_labels = labels
+        self._relabelled = False
         self.labels = labels[self.rows]
 
     @property
@@ -43,12 +46,45 @@ class RowSet:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> Any:
-        """The item as the user's set gives it."""
-        return self.dataset[int(self.rows[index])]
+        """The item as the user's set gives it, but for a label that was replaced."""
+        item = self.dataset[int(self.rows[index])]
+        return _with_label(item, int(self.labels[index])) if self._relabelled else item
 
     def subset(self, indices: Tensor) -> "RowSet":
         """The samples at ``indices``, int64 (K,)."""
-        return RowSet(self.dataset, self._all_labels, self.prefix, self.rows[indices])
+        part = RowSet(self.dataset, self._all_labels, self.prefix, self.rows[indices])
+        part._relabelled = self._relabelled
+        return part
+
+    def with_labels(self, labels: Tensor) -> "RowSet":
+        """The same samples with other labels, int64 (M,); the user's set stays as it is."""
+        everything = self._all_labels.clone()
+        everything[self.rows] = labels
+        other = RowSet(self.dataset, everything, self.prefix, self.rows)
+        other._relabelled = True
+        return other
+
+
+def _with_label(item: Any, label: int) -> Any:
+    if isinstance(item, Mapping):
+        key = next(key for key in LABEL_KEYS if key in item)
+        return {**item, key: label}
+    return (item[0], label, *item[2:])
+
+
+@dataclass(frozen=True, eq=False)
+class Canaries:
+    """Training samples that carry a wrong label on purpose.
+
+    Args:
+        positions: Where they are in the training set, sorted int64 (K,).
+        planted: The wrong label of each, which models are trained with; int64 (K,).
+        true: The label that each had; int64 (K,).
+    """
+
+    positions: Tensor
+    planted: Tensor
+    true: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +99,7 @@ class Bundle:
         classes: Names of the classes in the order of the labels.
         num_classes: Number of classes C; labels are 0 to C - 1.
         image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1).
+        canaries: Which training samples carry a wrong label, where some were planted.
     """
 
     name: str
@@ -72,6 +109,7 @@ class Bundle:
     classes: list[str] | None
     num_classes: int
     image_shape: tuple[int, int, int]
+    canaries: Canaries | None = None
 
     def unlearning_data(self, positions: Tensor) -> UnlearningData:
         """Divide ``train`` into the positions to forget, int64 (K,), and the others.

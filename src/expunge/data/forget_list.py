@@ -1,6 +1,7 @@
 """What to forget: from a request to positions in the training set."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,30 +9,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.batches import seeded
-from ..core.checks import check_share, did_you_mean
+from ..core.checks import did_you_mean
 from ..core.errors import DataError, InputError
 from .bundle import Bundle, ids_of
+from .canaries import canaries_of
 from .convert import read_labels
+from .draw import draw, is_whole
 from .id_file import read_ids
+from .memorised import most_memorised
 
 _SHOWN = 5
+_DRAWN = ("fraction", "count", "seed")
 
 
 def select_forget(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
     """Positions in ``bundle.train`` that a request names, sorted int64 (K,).
 
-    ============  ============================================  ==========================
-    kind          keys                                          which samples
-    ============  ============================================  ==========================
-    ``random``    ``fraction`` or ``count``, ``seed`` (0)       a seeded choice, the same on
-                                                                every machine
-    ``classes``   ``classes``: names or numbers                 all of these classes
-    ``groups``    ``column``, ``values``                        all whose value in the column
-                                                                is one of these, e.g. a person
-    ``ids``       ``ids``, or ``file`` (and ``column``)         exactly these; 7 is short for
-                                                                ``train/7``
-    ============  ============================================  ==========================
+    ==================  ============================================  ==========================
+    kind                keys                                          which samples
+    ==================  ============================================  ==========================
+    ``random``          ``fraction`` or ``count``, ``seed`` (0)       a seeded choice, the same on
+                                                                      every machine
+    ``classes``         ``classes``: names or numbers                 all of these classes
+    ``classes``         ``fraction`` or ``count``, ``seed`` (0)       all of so many of the classes
+                                                                      that occur, drawn by the seed
+    ``groups``          ``column``, ``values``                        all whose value in the column
+                                                                      is one of these, e.g. a person
+    ``groups``          ``column``, ``fraction`` or ``count``,        all of so many of the values
+                        ``seed`` (0)                                  in the column, drawn likewise;
+                                                                      empty cells form no group
+    ``ids``             ``ids``, or ``file`` (and ``column``)         exactly these; 7 is short for
+                                                                      ``train/7``
+    ``most-memorised``  ``scores``: a table of id and score,          the highest scores; ties
+                        ``fraction`` or ``count``                     by id
+    ``canaries``        none                                          those that were planted with
+                                                                      wrong labels
+    ==================  ============================================  ==========================
+
+    A fraction is a share of what is drawn: of the samples, the classes or the values. The
+    number of samples in a draw of classes or groups therefore depends on the seed. Classes go
+    by the labels that models are trained with, those of planted canaries too.
 
     Raises:
         InputError: If the request is malformed.
@@ -47,7 +64,8 @@ def select_forget(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
     for key in request:
         if key != "kind" and key not in keys:
             raise InputError(
-                f"expected keys of a forget request of kind {kind} among {', '.join(keys)}; "
+                f"expected keys of a forget request of kind {kind} among "
+                f"{', '.join(keys) or 'none'}; "
                 f"got {key!r}{did_you_mean(key, keys)}"
             )
     chosen = choose(bundle, {key: value for key, value in request.items() if value is not None})
@@ -79,36 +97,32 @@ def request_digest(ids: Sequence[str], salt: str) -> str:
 
 
 def _random(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
-    size, seed = len(bundle.train), request.get("seed", 0)
-    fraction, count = request.get("fraction"), request.get("count")
-    if (fraction is None) == (count is None):
-        raise InputError(
-            "expected either fraction or count in a forget request of kind random, got "
-            + ("both; leave one out" if count is not None else "neither")
-        )
-    if not _is_whole(seed):
-        raise InputError(f"expected forget.seed to be a whole number, got {seed!r}")
-    if fraction is not None:
-        if not isinstance(fraction, int | float):
-            raise InputError(f"expected forget.fraction to be a number, got {fraction!r}")
-        check_share(fraction=fraction)
-        count = round(fraction * size)
-    elif not isinstance(count, int) or isinstance(count, bool) or not 1 <= count < size:
-        raise InputError(
-            f"expected forget.count to be a whole number between 1 and {size - 1}, as there "
-            f"are {size} training samples, got {count!r}"
-        )
-    return torch.randperm(size, generator=seeded("forget", "random", seed))[:count]
+    return draw(request, len(bundle.train), "training samples", name="random")
 
 
 def _classes(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
-    wanted = _list_of(request, "classes", 'classes = ["cat"] or classes = [3]')
-    numbers = [_class_number(bundle, word) for word in wanted]
     labels = read_labels(bundle.train).cpu()
-    for number, word in zip(numbers, wanted, strict=True):
+    if _is_drawn(request, "classes"):
+        present = labels.unique()
+        numbers = present[draw(request, len(present), "classes", name="classes")]
+        return torch.isin(labels, numbers).nonzero().flatten()
+    wanted = _list_of(request, "classes", 'classes = ["cat"] or classes = [3]')
+    listed = [_class_number(bundle, word) for word in wanted]
+    for number, word in zip(listed, wanted, strict=True):
         if not bool((labels == number).any()):
             raise DataError(f"there is no training sample of class {word!r}; nothing to forget")
-    return torch.isin(labels, torch.tensor(numbers)).nonzero().flatten()
+    return torch.isin(labels, torch.tensor(listed)).nonzero().flatten()
+
+
+def _is_drawn(request: Mapping[str, Any], key: str) -> bool:
+    """Whether the request draws by a seed what ``key`` would list."""
+    sizes = [name for name in ("fraction", "count", "seed") if name in request]
+    if key in request and sizes:
+        raise InputError(
+            f"expected forget.{key} or forget.{sizes[0]}, got both: a list leaves nothing to "
+            "draw; leave one out"
+        )
+    return bool(sizes)
 
 
 def _class_number(bundle: Bundle, word: Any) -> int:
@@ -116,11 +130,11 @@ def _class_number(bundle: Bundle, word: Any) -> int:
     if isinstance(word, str) and word in names:
         return names.index(word)
     number = int(word) if isinstance(word, str) and word.isdecimal() else word
-    if _is_whole(number) and 0 <= number < bundle.num_classes:
+    if is_whole(number) and 0 <= number < bundle.num_classes:
         return int(number)
     known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     hint = did_you_mean(word, names) if isinstance(word, str) else ""
-    if _is_whole(word) and str(word) in names:
+    if is_whole(word) and str(word) in names:
         hint = f'; the class of that name is written "{word}"'
     raise DataError(
         f"expected classes by number (0 to {bundle.num_classes - 1})"
@@ -138,10 +152,16 @@ def _groups(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
             f"expected forget.column to be a column of the data (there are: {known}); "
             f"got {column!r}{did_you_mean(str(column), columns)}"
         )
-    wanted = _list_of(request, "values", f"values = [{columns[column][0]!r}]")
     places: dict[str, list[int]] = {}
     for place, value in enumerate(columns[column]):
         places.setdefault(str(value), []).append(place)
+    if _is_drawn(request, "values"):
+        # An empty cell makes no group: those samples need not have anything in common.
+        groups = sorted({str(value) for value in columns[column] if not _is_empty(value)})
+        drawn = draw(request, len(groups), f"values of {column}", name="groups")
+        wanted: list[Any] = [groups[place] for place in drawn.tolist()]
+    else:
+        wanted = _list_of(request, "values", f"values = [{columns[column][0]!r}]")
     missing = [value for value in wanted if str(value) not in places]
     if missing:
         raise DataError(
@@ -202,7 +222,7 @@ def _held_ids(dataset: Any, name: str) -> list[str]:
 
 def _full(name: Any, known: Mapping[str, int]) -> str:
     """The id in full: a number, or its digits, is short for a row of the training file."""
-    if not isinstance(name, str) and not _is_whole(name):
+    if not isinstance(name, str) and not is_whole(name):
         raise InputError(f"expected ids as texts or whole numbers, got {name!r}")
     text = str(name).strip()
     return f"train/{int(text)}" if text not in known and text.isdecimal() else text
@@ -217,6 +237,10 @@ def _list_of(request: Mapping[str, Any], key: str, example: str) -> list[Any]:
     return list(values)
 
 
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _number(names: Sequence[str]) -> str:
     return "1 id is" if len(names) == 1 else f"{len(names)} ids are"
 
@@ -227,13 +251,11 @@ def _some(names: Sequence[Any]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 _KINDS: dict[str, tuple[Callable[[Bundle, Mapping[str, Any]], Tensor], tuple[str, ...]]] = {
-    "random": (_random, ("fraction", "count", "seed")),
-    "classes": (_classes, ("classes",)),
-    "groups": (_groups, ("column", "values")),
+    "random": (_random, _DRAWN),
+    "classes": (_classes, ("classes", *_DRAWN)),
+    "groups": (_groups, ("column", "values", *_DRAWN)),
     "ids": (_ids, ("ids", "file", "column")),
+    "most-memorised": (most_memorised, ("scores", "fraction", "count")),
+    "canaries": (canaries_of, ()),
 }

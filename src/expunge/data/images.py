@@ -207,6 +207,12 @@ class ImageSet:
             digest.update(self._pixels[chosen].cpu().numpy().tobytes())
         return digest.hexdigest()
 
+    def with_labels(self, labels: Tensor) -> "ImageSet":
+        """The same images with other labels, whole numbers >= 0, (N,)."""
+        other = copy.copy(self)
+        other.labels = checked_labels(labels, len(self), self.classes).to(self.device)
+        return other
+
     def with_normalisation(
         self, mean: Sequence[float] | None, std: Sequence[float] | None
     ) -> "ImageSet":

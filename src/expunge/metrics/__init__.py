@@ -12,6 +12,7 @@ from .histogram import confidence_edges as confidence_edges
 from .histogram import histogram as histogram
 from .histogram import loss_edges as loss_edges
 from .membership_svc import membership_svc as membership_svc
+from .memorisation import memorisation_scores as memorisation_scores
 from .registry import METRICS as METRICS
 from .registry import Metric as Metric
 from .registry import distance as distance

@@ -149,9 +149,8 @@ def asked(record: Record) -> str:
 def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -> str:
     """How the records were chosen: ``drawn at random (seed 0)``; ``classes`` name numbers."""
     kind = forget.get("kind")
-    if kind == "random":
-        seed = f" (seed {plain(forget['seed'])})" if forget.get("seed") is not None else ""
-        return f"drawn at random{seed}"
+    if kind == "random" or (kind in ("classes", "groups") and "seed" in forget):
+        return _drawn(kind, forget)
     if kind == "classes":
         chosen = forget.get("classes")
         many = isinstance(chosen, list | tuple) and len(chosen) > 1
@@ -160,12 +159,26 @@ def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -
         return f"all of class{'es' if many else ''} {_several(chosen, 'and')}"
     if kind == "groups":
         return f"those whose {plain(forget.get('column'))} is {_several(forget.get('values'))}"
+    if kind == "canaries":
+        return "planted with wrong labels before training"
     if kind == "ids":
         where = f" in {plain(forget['file'])}" if forget.get("file") else ""
         return f"named by a list of ids{where}"
     rest = {key: value for key, value in forget.items() if key != "kind"}
     chosen = plain(kind) if kind else "unknown rule"
     return f"chosen by: {chosen}{f' ({plain(rest)})' if rest else ''}"
+
+
+def _drawn(kind: str, forget: Mapping[str, Any]) -> str:
+    """``all of 3 classes, drawn at random (seed 0)``."""
+    seed = f" (seed {plain(forget['seed'])})" if forget.get("seed") is not None else ""
+    count, share = forget.get("count"), forget.get("fraction")
+    many = f"{100 * share:g}\u00a0% of the" if isinstance(share, int | float) else plain(count)
+    of = {
+        "classes": f"all of {many} classes, ",
+        "groups": f"those with {many} values of {plain(forget.get('column'))}, ",
+    }
+    return f"{of.get(kind, '')}drawn at random{seed}"
 
 
 def _class(one: Any, classes: Sequence[str] | None) -> str:

@@ -4,6 +4,7 @@ from .check import check_run as check_run
 from .demonstration import demo as demo
 from .demonstration import demo_config as demo_config
 from .explanation import explain as explain
+from .memorisation import measure_memorisation as measure_memorisation
 from .prepare import Prepared as Prepared
 from .prepare import load as load
 from .prepare import prepare as prepare

@@ -22,6 +22,7 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
     net = prepared.net.model
     parameters = sum(parameter.numel() for parameter in net.parameters())
     channels, height, width = prepared.bundle.image_shape
+    planted = prepared.bundle.canaries
     images = sum(prepared.data.sizes().values()) * channels * height * width
     return {
         "data": {
@@ -29,6 +30,7 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
             "sizes": prepared.data.sizes(),
             "classes": prepared.bundle.num_classes,
             "image_shape": [channels, height, width],
+            "canaries": 0 if planted is None else len(planted.positions),
             "image_megabytes": round(images / MEGABYTE, 1),
         },
         "request": {"forget": prepared.request, "size": len(prepared.positions)},

@@ -13,7 +13,7 @@ from ..core.data import UnlearningData
 from ..core.errors import InputError, ModelError
 from ..core.guard import first_non_finite
 from ..core.method import Method
-from ..data import Bundle, load_source, select_forget
+from ..data import Bundle, load_source, plant_canaries, select_forget
 from ..data.bundle import ids_of
 from ..models import Net, build_net, check_net, load_weights
 from ..tasks import Classification
@@ -63,13 +63,21 @@ class Prepared:
         config = self.config
         described = {
             "data": self.fingerprint,
-            "reading": config.data.model_dump(mode="json", exclude={"forget", "path"}),
+            "reading": reading(config),
             "model": config.model.model_dump(mode="json"),
             "recipe": repr(self.recipe),
             "precision": config.precision,
             "parts": [str(part) for part in parts],
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def reading(config: Config) -> dict[str, Any]:
+    """How the data are read, as far as nets that were trained on them depend on it.
+
+    Canaries are part of the fingerprint through their labels.
+    """
+    return config.data.model_dump(mode="json", exclude={"forget", "path", "canaries"})
 
 
 def load(config: Config) -> Loaded:
@@ -154,7 +162,7 @@ def _device(name: str) -> torch.device:
 
 def _load_bundle(config: Config) -> Bundle:
     data = config.data
-    return load_source(
+    bundle = load_source(
         data.source,
         path=data.path,
         image_size=data.image_size,
@@ -167,6 +175,9 @@ def _load_bundle(config: Config) -> Bundle:
         arguments=data.arguments,
         validation_from_test=data.validation_from_test,
     )
+    if data.canaries is None:
+        return bundle
+    return plant_canaries(bundle, data.canaries.model_dump(exclude_none=True))
 
 
 def _placed(bundle: Bundle, config: Config, net: Net, device: torch.device) -> Bundle:

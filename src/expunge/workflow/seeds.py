@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..config.schema import RandomForget
 from ..core.checkpoint import write_atomically
 from ..core.errors import InputError
 from ..core.record import Record
@@ -32,7 +31,7 @@ def run_seeds(
 ) -> dict[str, Any]:
     """Repeat a run in ``out/seed-N`` and write ``out/summary.json``.
 
-    A seed chooses the forget set (if it is random) and everything in the method. The
+    A seed chooses the forget set (if it is drawn) and everything in the method. The
     original is trained once, with the config's seed; so are the references, unless the
     forget set changes.
 
@@ -49,7 +48,7 @@ def run_seeds(
     loaded = load(config)
     runs = [prepare(config.with_seed(seed), loaded) for seed in seeds]
     base, needed = prepare(config, loaded), needed_bytes(runs[0]) * (1 + len(seeds))
-    fixed = not isinstance(config.data.forget, RandomForget)
+    fixed = not config.data.forget.drawn
     with OutputFolder(out, needed) as folder:
         start = original(base, folder, options)
         shared = references(base, folder, options, config.seed) if fixed else None

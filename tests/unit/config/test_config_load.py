@@ -144,6 +144,17 @@ def test_another_seed_draws_another_random_forget_set_only() -> None:
     assert classes.with_seed(4).data == classes.data
 
 
+@pytest.mark.parametrize("kind", ["kind='classes'", "kind='groups', column='who'"])
+def test_another_seed_draws_other_classes_and_groups(kind: str) -> None:
+    config = parse_config(GOOD, [f"data.forget={{{kind}, fraction=0.1}}"])
+    assert config.data.forget.drawn
+    assert config.data.forget.seed == 0  # written out, so that a record shows it
+    assert config.with_seed(4).data.forget.seed == 4
+    listed = parse_config(GOOD, ["data.forget={kind='groups', column='who', values=['a']}"])
+    assert not listed.data.forget.drawn
+    assert listed.with_seed(4).data == listed.data
+
+
 def test_the_schema_knows_every_method_and_recipe() -> None:
     properties = json_schema()["properties"]
     branches = {branch["title"]: branch for branch in properties["method"]["oneOf"]}

@@ -52,7 +52,10 @@ def test_all_problems_are_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("data.forget.kind=clases", "kind to be one of random, classes, groups, ids; got"),
+        (
+            "data.forget.kind=clases",
+            "kind to be one of random, classes, groups, ids, most-memorised, canaries; g",
+        ),
         ("data.forget={fraction=0.1}", "expected a key kind with one of random"),
         ("data.forget={kind='random'}", "data.forget: expected either fraction"),
         ("data.forget={kind='random', fraction=0.1, count=3}", "expected either fraction"),
@@ -60,7 +63,30 @@ def test_all_problems_are_reported_at_once() -> None:
         ("data.forget={kind='ids', ids=[1.5]}", "data.forget.ids.0: expected text in quotes"),
         ("data.forget={kind='ids', ids=[]}", "data.forget.ids: expected at least 1"),
         ("data.forget={kind='classes', classes=[]}", "data.forget.classes: expected at least 1"),
-        ("data.forget={kind='groups', column='c'}", "data.forget.values: is missing; add it"),
+        ("data.forget={kind='groups', values=['a']}", "data.forget.column: is missing; add it"),
+        ("data.forget={kind='groups', column='c'}", 'expected one of values (a list, e.g. ["anna'),
+        ("data.forget={kind='classes'}", 'expected one of classes (a list, e.g. ["cat"]), frac'),
+        (
+            "data.forget={kind='classes', count=1, fraction=0.1}",
+            "and count (e.g. 3), got 2 of them",
+        ),
+        ("data.forget={kind='classes', classes=[1], seed=1}", "seed goes with fraction or count"),
+        ("data.forget={kind='classes', fraction=1.0}", "fraction: expected a share below 1, got 1"),
+        ("data.forget={kind='classes', count=0}", "data.forget.count: expected greater than or"),
+        (
+            "data.forget={kind='classes', count=1, sed=1}",
+            "did you mean 'seed'?; known are kind, cl",
+        ),
+        ("data.forget={kind='most-memorised', count=1}", "data.forget.scores: is missing; add it"),
+        (
+            "data.forget={kind='most-memorised', scores='a'}",
+            "data.forget: expected either fraction",
+        ),
+        ("data.forget={kind='canaries'}", "data: there are no canaries to forget; plant some"),
+        ("data.canaries={seed=1}", "data.canaries: expected either fraction"),
+        ("data.canaries={count=3, sed=1}", "did you mean 'seed'?; known are fraction, count, seed"),
+        ("data.canaries.fraction=1.0", "data.canaries.fraction: expected less than 1, got 1.0"),
+        ("data.canaries=3", "data.canaries: expected a table, got 3"),
         ("data.forget.fraction=1.0", "data.forget.fraction: expected a share below 1, got 1:"),
         ("data.forget.fraction=0", "data.forget.fraction: expected greater than 0, got 0"),
         ("data.forget.fraction=-0.5", "data.forget.fraction: expected greater than 0, got -0.5"),

@@ -88,6 +88,41 @@ def test_groups() -> None:
     assert chosen(kind="groups", column="who", values=["7203", 7205, 7205]) == mine
 
 
+def test_drawn_classes_are_whole_and_follow_the_seed() -> None:
+    drawn = chosen(kind="classes", count=1, seed=3)
+    assert len({row % 3 for row in drawn}) == 1
+    assert len(drawn) == 20
+    assert drawn == chosen(kind="classes", fraction=0.3, seed=3)
+    assert set(drawn) < set(chosen(kind="classes", fraction=0.67, seed=3))
+    seen = {chosen(kind="classes", count=1, seed=seed)[0] for seed in range(20)}
+    assert seen == {0, 1, 2}  # any class that occurs, never the dog
+
+
+def test_drawn_groups_are_whole_and_do_not_depend_on_the_order_of_rows() -> None:
+    drawn = chosen(kind="groups", column="who", fraction=0.34, seed=1)
+    people = {row % 6 for row in drawn}
+    assert len(people) == 2
+    assert drawn == [row for row in range(60) if row % 6 in people]
+    assert chosen(kind="groups", column="who", count=2, seed=1) == drawn
+    turned = BUNDLE.train.subset(torch.arange(59, -1, -1))
+    bundle = Bundle("x", turned, None, None, CLASSES, 4, (1, 6, 6))
+    again = select_forget(bundle, {"kind": "groups", "column": "who", "count": 2, "seed": 1})
+    assert sorted(59 - row for row in again.tolist()) == drawn
+    seen = {chosen(kind="groups", column="who", count=1, seed=seed)[0] for seed in range(60)}
+    assert seen == {0, 1, 2, 3, 4, 5}
+
+
+def test_empty_cells_are_no_group() -> None:
+    train = images("train", range(12))
+    train.columns = {"who": ["a", "b", None, float("nan")] * 3}
+    bundle = Bundle("x", train, None, None, CLASSES, 4, (1, 6, 6))
+    request = {"kind": "groups", "column": "who", "count": 1}
+    assert {select_forget(bundle, request | {"seed": seed}).tolist()[0] for seed in range(20)} == {
+        0,
+        1,
+    }
+
+
 def test_ids_in_full_and_in_short(tmp_path: Path) -> None:
     assert chosen(kind="ids", ids=["train/9", 3, "5", "007"]) == [3, 5, 7, 9]
     file = tmp_path / "ids.txt"
@@ -160,7 +195,7 @@ def test_bad_files_of_ids(
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({}, "expected forget.kind to be one of random, classes, groups, ids; got None"),
+        ({}, "expected forget.kind to be one of random, classes, groups, ids, most-memorised, c"),
         ({"kind": "class"}, "did you mean 'classes'?"),
         ({"kind": "random", "fracton": 0.1}, "got 'fracton'; did you mean 'fraction'?"),
         ({"kind": "random"}, "in a forget request of kind random, got neither"),
@@ -193,6 +228,20 @@ def test_bad_files_of_ids(
          "no training sample has 7300 in column 'who'"),
         ({"kind": "groups", "column": "who", "values": []}, "forget.values is empty"),
         ({"kind": "groups", "column": "who", "values": WHO}, "is the whole training set"),
+        ({"kind": "classes", "classes": [0], "count": 1},
+         "expected forget.classes or forget.count, got both"),
+        ({"kind": "classes", "classes": [0], "seed": 1}, "got both: a list leaves nothing to draw"),
+        ({"kind": "classes", "count": 1, "fraction": 0.5}, "of kind classes, got both"),
+        ({"kind": "classes", "seed": 1}, "of kind classes, got neither"),
+        ({"kind": "classes", "count": 3}, "between 1 and 2, as there are 3 classes, got 3"),
+        ({"kind": "classes", "fraction": 0.1}, "a fraction of 0.1 of 3 classes is less than half"),
+        ({"kind": "classes", "fraction": 0.9}, "is the whole training set"),
+        ({"kind": "classes", "fraction": True}, "a share between 0 and 1"),
+        ({"kind": "groups", "column": "who", "values": [7201], "fraction": 0.5},
+         "expected forget.values or forget.fraction, got both"),
+        ({"kind": "groups", "column": "who", "count": 6}, "as there are 6 values of who, got 6"),
+        ({"kind": "groups", "column": "who", "count": 2, "seed": "1"}, "forget.seed to be a whole"),
+        ({"kind": "groups", "column": "whom", "count": 2}, "did you mean 'who'?"),
         ({"kind": "ids"}, "either ids or file in a forget request of kind ids, got neither"),
         ({"kind": "ids", "ids": [1], "file": "x.csv"}, "got both; leave one out"),
         ({"kind": "ids", "ids": [1], "column": "id"}, "forget.column goes with file"),

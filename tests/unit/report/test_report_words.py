@@ -14,6 +14,14 @@ from expunge.report import words
         ({"kind": "classes", "classes": ["cat"]}, "all of class cat"),
         ({"kind": "classes", "classes": [0, "dog", 2]}, "all of classes 0, dog and 2"),
         ({"kind": "classes"}, "all of class not known"),
+        (
+            {"kind": "classes", "fraction": 0.1, "seed": 0},
+            "all of 10\u00a0% of the classes, drawn at random (seed 0)",
+        ),
+        (
+            {"kind": "groups", "column": "person", "count": 3, "seed": 1},
+            "those with 3 values of person, drawn at random (seed 1)",
+        ),
         ({"kind": "classes", "classes": "cat"}, "all of class cat"),
         (
             {"kind": "groups", "column": "person", "values": list(range(12))},
