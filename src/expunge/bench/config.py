@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from ..config import Config, overridden, parse_config, read_toml, translate
-from ..config.schema import Section
+from ..config.section import Section
 from ..core.checks import did_you_mean
 from ..core.errors import ConfigError
 from .spaces import Space, read_space

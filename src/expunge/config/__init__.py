@@ -7,5 +7,5 @@ from .load import read_toml as read_toml
 from .problems import translate as translate
 from .schema import Config as Config
 from .schema import DataConfig as DataConfig
-from .schema import Section as Section
 from .schema import json_schema as json_schema
+from .section import Section as Section
