@@ -35,10 +35,9 @@ from expunge.metrics import (
 from expunge.tasks import Classification
 
 TASK = Classification(10)
-RETRAINS = 3
+EPOCHS = 30  # enough to memorise a part of the canaries
 CANARIES = 60
 PROTOCOL = Relearning(steps=(0, 2, 4, 8, 16, 32), batch_size=256, forget_per_batch=64, lr=0.05)
-PAIRS = list(permutations(range(RETRAINS), 2))
 
 
 @dataclass
@@ -61,8 +60,8 @@ def train(parts: list[TensorDataset], seed: int) -> nn.Module:
         net = nn.Sequential(
             nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 96), nn.ReLU(), nn.Linear(96, 10)
         )
-        optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-        for _ in range(12):
+        optimizer = torch.optim.Adam(net.parameters(), lr=0.01, fused=True)
+        for _ in range(EPOCHS):
             for rows in torch.randperm(len(labels)).split(200):
                 optimizer.zero_grad()
                 F.cross_entropy(net(inputs[rows]), labels[rows]).backward()
@@ -70,13 +69,15 @@ def train(parts: list[TensorDataset], seed: int) -> nn.Module:
     return net.eval()
 
 
-def request(inputs: Tensor, labels: Tensor, forget: Tensor, held: Tensor) -> Forgetting:
+def request(
+    inputs: Tensor, labels: Tensor, forget: Tensor, held: Tensor, retrains: int
+) -> Forgetting:
     def chosen(rows: Tensor) -> TensorDataset:
         return TensorDataset(inputs[rows], labels[rows])
 
     data = UnlearningData(chosen(forget & ~held), chosen(~forget & ~held), test=chosen(held))
     nets = [train([data.forget, data.retain], 0)]
-    nets += [train([data.retain], seed) for seed in range(1, RETRAINS + 1)]
+    nets += [train([data.retain], seed) for seed in range(1, retrains + 1)]
     return Forgetting(data, nets, [score_model(net, data, TASK, precision="fp32") for net in nets])
 
 
@@ -95,7 +96,7 @@ def digits() -> tuple[Tensor, Tensor, Tensor]:
 def by_class(digits: tuple[Tensor, Tensor, Tensor]) -> Forgetting:
     """All threes are forgotten."""
     inputs, labels, held = digits
-    return request(inputs, labels, labels == 3, held)
+    return request(inputs, labels, labels == 3, held, retrains=3)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def by_canary(digits: tuple[Tensor, Tensor, Tensor]) -> tuple[Forgetting, Tensor
     forget = torch.zeros_like(held)
     forget[rows] = True
     given = torch.where(forget, (labels + 1) % 10, labels)
-    return request(inputs, given, forget, held), labels[forget]
+    return request(inputs, given, forget, held, retrains=2), labels[forget]
 
 
 @pytest.fixture(scope="module")
@@ -190,24 +191,28 @@ def verdict(forgetting: Forgetting, unlearned: Scores, one: int, other: int | No
     return judge(scores, average_gap(unlearned, gold), average_gap(original, gold), floor).status
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_a_second_retrain_is_never_called_a_failure(
-    one: int, other: int, by_class: Forgetting, by_canary: tuple[Forgetting, Tensor]
+    by_class: Forgetting, by_canary: tuple[Forgetting, Tensor]
 ) -> None:
-    third = next(i for i in range(RETRAINS) if i not in (one, other))
     for forgetting in (by_class, by_canary[0]):
-        for floor in (None, other, third):
-            again = forgetting.retrains[other]
-            assert verdict(forgetting, again, one, floor) in ("pass", "cannot tell")
+        seeds = range(len(forgetting.retrains))
+        for one, other in permutations(seeds, 2):
+            for floor in (None, *(seed for seed in seeds if seed != one)):
+                again = forgetting.retrains[other]
+                assert verdict(forgetting, again, one, floor) != "fail", (one, other, floor)
 
 
-@pytest.mark.parametrize("one", range(RETRAINS))
 def test_an_untouched_original_never_passes(
-    one: int, by_class: Forgetting, by_canary: tuple[Forgetting, Tensor]
+    by_class: Forgetting, by_canary: tuple[Forgetting, Tensor]
 ) -> None:
     for forgetting in (by_class, by_canary[0]):
-        for floor in (None, (one + 1) % RETRAINS):
-            assert verdict(forgetting, forgetting.scores[0], one, floor) == "fail"
+        original, seeds = forgetting.scores[0], range(len(forgetting.retrains))
+        # Two losses changed by a hair: it is the scores that fail, not their being the same.
+        moved = original.model_copy(update={"forget_loss": 1e-6, "retain_loss": 1e-6})
+        for one in seeds:
+            for floor in (None, *(seed for seed in seeds if seed != one)):
+                assert verdict(forgetting, original, one, floor) == "fail"
+                assert verdict(forgetting, moved, one, floor) != "pass"
 
 
 def test_measuring_changes_no_net(by_class: Forgetting) -> None:
