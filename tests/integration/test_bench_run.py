@@ -19,7 +19,7 @@ seeds = [0, 1]
 retrain = 1
 precision = "fp32"
 device = "cpu"
-evaluation = { relearn = false }
+evaluation = { relearn = false, cka = true }
 data = [{ label = "digits", source = "digits", limit = 300 }]
 scenario = [{ label = "random", kind = "random", fraction = 0.1 }]
 [[model]]

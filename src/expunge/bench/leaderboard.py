@@ -203,10 +203,12 @@ def _more(section: Section) -> Table:
     """The numbers that the leaderboard has no room for."""
     after = max((step for row in section.shown for step, _ in row.curve), default=0)
     names = {
+        "tow": "ToW",
         "forget_loss": "Loss D_f",
         "retain_loss": "Loss D_r",
         "test_loss": "Loss D_t",
         "relearn": f"Accuracy after relearning {plural(after, 'step')}, %",
+        "relearn_time": "Steps to relearn",
         "cka": "CKA to retrain",
         "passes": "Passes over the data",
     }

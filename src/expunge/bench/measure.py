@@ -7,17 +7,26 @@ from torch import nn
 
 from ..core.errors import GuardError
 from ..evaluation.relearn import Relearning, measured_set, relearn_curve
+from ..evaluation.representation import layer_cka
 from ..evaluation.score import SetScores, score_sets, summarise
 from ..metrics import accuracy
 from ..workflow.prepare import Prepared
 from .result import Curve
 
 
-def measure(model: nn.Module, prepared: Prepared, *, relearn: bool) -> dict[str, Any]:
-    """Scores, accuracy per class of the test set, and the relearn curve, as ``Result`` has them.
+def measure(
+    model: nn.Module, prepared: Prepared, *, relearn: bool, like: nn.Module | None = None
+) -> dict[str, Any]:
+    """Scores, accuracies per class, relearn curve and likeness, as ``Result`` has them.
 
     Costs one forward pass over D_f, D_r and D_t, one support vector machine and, if asked
     for, 12 training steps.
+
+    Args:
+        model: What is measured; it is not changed.
+        prepared: The run whose sets are used.
+        relearn: Whether to measure the relearn curve.
+        like: A retrained model to compare the layers with on D_f, by linear CKA.
 
     Raises:
         ModelError: If the model gives NaN or infinite losses.
@@ -34,8 +43,16 @@ def measure(model: nn.Module, prepared: Prepared, *, relearn: bool) -> dict[str,
         "scores": summarise(sets),
         "per_class": _per_class(sets.get("test"), prepared),
         "relearn": curve,
+        "cka": _likeness(model, like, prepared),
         "warnings": warnings,
     }
+
+
+def _likeness(model: nn.Module, like: nn.Module | None, prepared: Prepared) -> dict[str, float]:
+    if like is None:
+        return {}
+    device, precision = prepared.device, prepared.config.precision
+    return layer_cka(model, like, prepared.data.forget, device=device, precision=precision)
 
 
 def _curve(model: nn.Module, prepared: Prepared) -> tuple[Curve | None, list[str]]:

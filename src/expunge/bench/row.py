@@ -23,13 +23,15 @@ class Row:
     """One model or method on one data set, model and scenario, over all its seeds.
 
     ``stats`` maps a name to its ``Stat``: the fields of ``Scores`` (percent, losses),
-    ``relearn`` (accuracy in percent after the last step of the protocol), ``cka`` (mean
-    over layers), ``seconds``, ``samples_read``, ``peak_memory_bytes``, ``rte`` (seconds
-    over those of the *fastest* retrain of the place) and ``passes`` (over the data). What
-    is not known has no entry. ``distance`` is the signed difference of means to the first
-    retrain, over the seeds that both have. ``avg_gap`` is over seeds, each against the
-    first retrain of the same seed; ``gap_of_means`` is the paper's, of the means over those
-    seeds. Both are in points and None for the first retrain, which is the target.
+    ``tow`` (a share, 1 for the retrain), ``relearn`` (accuracy in percent after the last step
+    of the protocol), ``relearn_time`` (steps until the original's accuracy, of the seeds that
+    reach it), ``cka`` (mean over layers), ``seconds``, ``samples_read``,
+    ``peak_memory_bytes``, ``rte`` (seconds over those of the *fastest* retrain of the place)
+    and ``passes`` (over the data). What is not known has no entry.
+    ``distance`` is the signed difference of means to the first retrain, over the seeds that
+    both have. ``avg_gap`` is over seeds, each against the first retrain of the same seed;
+    ``gap_of_means`` is the paper's, of the means over those seeds. Both are in points and
+    None for the first retrain, which is the target.
     """
 
     data: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.errors import InputError
 from ..core.record import Scores
-from ..metrics import average_gap, mean_scores, run_time_efficiency
+from ..metrics import average_gap, mean_scores, relearn_time, run_time_efficiency, tug_of_war
 from ..report.formats import known
 from .result import Bench, Kind, Result
 from .row import Row, Section, Stat, stat
@@ -73,10 +73,14 @@ def _section(
         if known(one.seconds)
     ]
     fastest = min((one for one in timed if one is not None), default=None)
+    untouched = groups.get(("original", 0, ""), {})
+    before = {seed: one.relearn.accuracy[0] for seed, one in untouched.items() if one.relearn}
     found = []
     for key in wanted:
         row = Row(*place, key[0], key[1], _label(*key), len(seeds))
-        found.append(_filled(row, groups.get(key, {}), reference, fastest, seeds))
+        results = groups.get(key, {})
+        row = _filled(row, results, reference, fastest, seeds)
+        found.append(_with_relearn_time(row, results, before))
     floor = next((row.avg_gap for row in found if row.number == SECOND), None)
     return Section(*place, _flagged(found, floor), floor, fastest)
 
@@ -125,6 +129,7 @@ def _filled(
             for value in columns["seconds"]
             if (took := known(value)) is not None
         ]
+    columns["tow"] = [tug_of_war(_scores(measured[s]), _scores(reference[s])) for s in both]
     stats = {name: one for name, values in columns.items() if (one := stat(values))}
     is_target = row.kind == "retrained" and row.number == FIRST
     avg_gap, gap_of_means = (None, None) if is_target else _gaps(measured, reference, both)
@@ -141,6 +146,16 @@ def _filled(
         not_run=tuple(seed for seed in seeds if seed not in results),
         warnings=tuple(sorted({text for one in results.values() for text in one.warnings})),
     )
+
+
+def _with_relearn_time(row: Row, results: Mapping[int, Result], before: Mapping[int, float]) -> Row:
+    """The row with the steps until the original's accuracy, of the seeds that reach it."""
+    times = stat(
+        relearn_time(one.relearn.steps, one.relearn.accuracy, before[seed])
+        for seed, one in results.items()
+        if one.relearn and seed in before
+    )
+    return replace(row, stats=row.stats | {"relearn_time": times}) if times else row
 
 
 def _measured(results: Mapping[int, Result]) -> dict[int, dict[str, float | None]]:

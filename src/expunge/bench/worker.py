@@ -87,7 +87,9 @@ class Worker:
         facts: dict[str, Any] = {}
         try:
             model, facts = self._made(job, prepared, key)
-            found = measure(model, prepared, relearn=self._plan.config.evaluation.relearn)
+            wanted = self._plan.config.evaluation
+            like = self._nets.retrained(prepared, 1).model if wanted.cka else None
+            found = measure(model, prepared, relearn=wanted.relearn, like=like)
             facts |= found | {"warnings": [*facts.get("warnings", []), *found["warnings"]]}
         except (GuardError, ModelError) as error:
             self._store.finish(key)
