@@ -122,8 +122,9 @@ def parse_bench(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
             f"tune.seed: {config.tune.seed} is one of the seeds that are reported; "
             "tuning would see what it is judged by: choose another number"
         )
-    _check_restrictions(axes, problems)
-    settings = [] if problems else list(_settings(config, axes, problems))
+    restrictions = _restriction_problems(axes)
+    problems += restrictions
+    settings = [] if restrictions else list(_settings(config, axes, problems))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     return Plan(config, settings, list(axes["method"]))
@@ -141,21 +142,25 @@ def _labelled(axis: str, entries: list[Entry], problems: list[str]) -> dict[str,
     return found
 
 
-def _check_restrictions(axes: dict[str, dict[str, dict[str, Any]]], problems: list[str]) -> None:
+def _restriction_problems(axes: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     """``scenario = [labels]`` in a method, ``data`` and ``model`` in a scenario or method."""
+    problems = []
     for axis in ("scenario", "method"):
         for label, table in axes[axis].items():
             for other in AXES[: AXES.index(axis)]:
                 wanted = table.get(other, [])
                 if not isinstance(wanted, list):
-                    problems.append(f"{axis} {label!r}: {other}: expected a list of labels")
+                    problems.append(
+                        f"{axis} {label!r}: {other}: expected a list of labels, got {wanted!r}"
+                    )
                     continue
-                problems.extend(
+                problems += [
                     f"{axis} {label!r}: {other}: there is no {other} called {name!r}"
                     f"{did_you_mean(str(name), axes[other])}"
                     for name in wanted
                     if name not in axes[other]
-                )
+                ]
+    return problems
 
 
 def _settings(
