@@ -105,12 +105,16 @@ def test_a_method_of_another_package_is_benched_and_in_the_table(installed, tmp_
 
 def test_all_problems_of_a_bench_are_listed_at_once(tmp_path: Path, capsys) -> None:
     config = tmp_path / "wrong.toml"
-    config.write_text(
-        BENCH.replace("half-head", "halfhead").replace("seeds = [0]", "seeds = [1, 1]")
-    )
+    text = BENCH
+    wrong = {"half-head": "halfhead", "seeds = [0]": "seeds = [1, 1]", "epochs = 1": "epochs = 0"}
+    for right, mistake in wrong.items():
+        text = text.replace(right, mistake)
+    config.write_text(text)
     assert main(["bench", str(config), "--out", str(tmp_path / "out")]) == 2
     text = capsys.readouterr().err
     assert "seeds: expected different numbers" in text
+    assert "method 'Plugin': method.name" in text
+    assert "method 'FT': method.epochs" in text
     assert not (tmp_path / "out").exists()
 
 
