@@ -4,7 +4,9 @@ A result file is ``{"command": "...", "records": [record, ...]}``, such as the `
 of ``expunge unlearn --seeds``; the records of one file are the same run with several seeds.
 A table stands between the comments ``<!-- results: begin NAME -->`` and
 ``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
-``full`` (all of them with their commands), or ``benchmarks`` (results/benchmarks/*.json).
+``full`` (all of them with their commands), ``benchmarks`` (results/benchmarks/*.json),
+``benches`` (results/bench/*.json, the ``bench.json`` that ``expunge bench`` writes), or
+``bench-NAME`` (the tables of one of those alone).
 
     python scripts/tables.py           write the tables
     python scripts/tables.py --check   exit with 1 if one is out of date
@@ -18,9 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from expunge.bench import Bench
+from expunge.bench.rows import sections
+from expunge.bench.tables import LEGEND, body, pipe_table
 from expunge.core import InputError, Record
 
 ROOT = Path(__file__).resolve().parent.parent
+BENCHES = ROOT / "results" / "bench"
 PAGES = ("README.md", "docs/results.md")
 _SLOT = re.compile(r"(<!-- results: begin ([\w.-]+) -->\n).*?(<!-- results: end -->)", re.DOTALL)
 _COLUMNS = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
@@ -150,6 +156,25 @@ def benchmarks(folder: Path) -> str:
     return "\n\n".join(sections) or "No benchmark has been committed yet."
 
 
+def benches(folder: Path) -> str:
+    """The tables of every bench, with how they were made."""
+    found = [
+        f"## {path.stem}\n\n{body(Bench.load(path), 3)}" for path in sorted(folder.glob("*.json"))
+    ]
+    return "\n\n".join([*found, LEGEND]) if found else "No bench has been committed yet."
+
+
+def one_bench(folder: Path, name: str) -> str:
+    """The tables of one bench and nothing else.
+
+    Raises:
+        InputError: If there is none of that name.
+    """
+    return "\n\n".join(
+        pipe_table(section) for section in sections(Bench.load(folder / f"{name}.json"))
+    )
+
+
 def _words(key: str, value: object) -> str:
     if key == "fraction" and isinstance(value, float):
         return f"{100 * value:g} %"
@@ -172,6 +197,10 @@ def fill(page: str, results: Sequence[Result]) -> str:
             return f"{before}{table(results)}\n{after}"
         if name == "benchmarks":
             return f"{before}{benchmarks(ROOT / 'results' / 'benchmarks')}\n{after}"
+        if name == "benches":
+            return f"{before}{benches(BENCHES)}\n{after}"
+        if name.startswith("bench-"):
+            return f"{before}{one_bench(BENCHES, name.removeprefix('bench-'))}\n{after}"
         if name == "full":
             return f"{before}{full(results)}\n{after}"
         if name not in by_name:

@@ -8,6 +8,7 @@ from .result import Bench
 from .row import Row, Section, Stat
 from .rows import sections
 
+LEGEND = " ".join([READING, PARENTHESES, GAPS, FLOOR, COST])
 DASH = "\u2013"
 _SCORES = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 _LATEX = {
@@ -37,12 +38,18 @@ def markdown(bench: Bench) -> str:
     Raises:
         InputError: If the bench holds the same result twice.
     """
-    parts = [f"# {_escaped(bench.title)}", _escaped(incomplete(bench))]
+    parts = [f"# {_escaped(bench.title)}", _escaped(incomplete(bench)), body(bench), LEGEND]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def body(bench: Bench, level: int = 2) -> str:
+    """The tables of ``markdown`` under headings of a level, and the command that made them."""
+    parts = []
     for section in sections(bench):
         missing = incomplete(bench, section)
         parts += [
-            f"## {_escaped(section.title)}" + (f" ({missing})" if missing else ""),
-            _pipe_table(section),
+            f"{'#' * level} {_escaped(section.title)}" + (f" ({missing})" if missing else ""),
+            pipe_table(section),
             *_problems(section),
             "How it was made:",
             "\n".join(
@@ -53,11 +60,7 @@ def markdown(bench: Bench) -> str:
         ]
     command = bench.command or "command not recorded"
     ticks = max([2, *map(len, re.findall("`+", command))]) + 1
-    parts += [
-        " ".join([READING, PARENTHESES, GAPS, FLOOR, COST]),
-        f"{'`' * ticks}text\n{command}\n{'`' * ticks}",
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join([*parts, f"{'`' * ticks}text\n{command}\n{'`' * ticks}"])
 
 
 def latex(bench: Bench) -> str:
@@ -90,7 +93,8 @@ def escape_latex(text: str) -> str:
     )
 
 
-def _pipe_table(section: Section) -> str:
+def pipe_table(section: Section) -> str:
+    """One table as Markdown."""
     head = ["Method", *_head(), "Seeds", "Remarks"]
     lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 2), "---"])]
     for row in section.shown:

@@ -112,7 +112,13 @@ def test_overrides_change_what_is_no_list() -> None:
             "method 'salun': tune: there is no tuned method called 'SalUn' here",
         ),
         ({"tune": {"trials": 0, "seed": 9}}, "tune.trials: expected greater than or equal to 1"),
-        ({"scenario": [{"kind": "random", "fraction": 2.0}]}, "data.forget.fraction"),
+        (
+            {
+                "scenario": [{"kind": "random", "fraction": 2.0}],
+                "method": [{"name": "fine-tune"}],
+            },
+            "data.forget.fraction",
+        ),
         ({"model": [{"name": "small", "training": {"recipe": "quik"}}]}, "training.recipe"),
     ],
 )

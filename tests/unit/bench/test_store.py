@@ -67,7 +67,7 @@ def test_keys_depend_on_every_part_and_on_nothing_else() -> None:
 def test_a_lock_keeps_another_process_out_and_dies_with_its_holder(store) -> None:
     hold = (
         "import sys, time\nfrom filelock import FileLock\n"
-        "FileLock(sys.argv[1]).acquire()\nprint('held', flush=True)\ntime.sleep(60)\n"
+        "lock = FileLock(sys.argv[1])\nlock.acquire()\nprint('held', flush=True)\ntime.sleep(60)\n"
     )
     path = store.folder / "running" / "k.lock"
     holder = subprocess.Popen(
