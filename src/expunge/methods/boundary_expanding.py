@@ -1,7 +1,7 @@
 """Boundary expanding: move the forget set to a class of its own, then drop that class."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +15,12 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
 from .descent import Descent, fitting_batch
-from .presets import published_settings
+from .presets import Published
 from .teachers import Logits, logits_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoundaryExpanding:
+class BoundaryExpanding(Published):
     r"""Train the forget set towards a shadow class that the returned net does not have.
 
     A unit is added beside the C outputs of the last linear layer, drawn as torch draws
@@ -66,21 +66,6 @@ class BoundaryExpanding:
     def __post_init__(self) -> None:
         check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

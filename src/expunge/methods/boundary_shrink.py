@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,12 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
 from .descent import Descent, fitting_batch
-from .presets import published_settings
+from .presets import Published
 from .teachers import Logits, frozen_copy, logits_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoundaryShrink:
+class BoundaryShrink(Published):
     r"""Train each forget sample towards the wrong class whose boundary is nearest.
 
     With the frozen original :math:`\theta_0`:
@@ -70,21 +70,6 @@ class BoundaryShrink:
             epsilon=self.epsilon, lr=self.lr, epochs=self.epochs, batch_size=self.batch_size
         )
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

@@ -1,7 +1,7 @@
 """Gradient ascent: undo training by climbing the loss of the forget set."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from torch import nn
 
@@ -11,11 +11,11 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from .descent import Descent, fitting_batch
-from .presets import published_settings
+from .presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientAscent:
+class GradientAscent(Published):
     r"""Maximise the loss on the forget set; the retain set is never read.
 
     .. math:: \theta \leftarrow \theta + \eta \, \nabla_\theta L(\theta; D_f)
@@ -53,21 +53,6 @@ class GradientAscent:
     def __post_init__(self) -> None:
         check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.forget)

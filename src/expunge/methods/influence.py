@@ -1,7 +1,7 @@
 """Influence unlearning: one Newton step that takes the forget set out of the optimum."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -28,13 +28,13 @@ from .passes import (
     mean_hessian_product,
     trainable,
 )
-from .presets import published_settings
+from .presets import Published
 
 SOLVERS = ("woodfisher", "cg")
 
 
 @dataclass(frozen=True, kw_only=True)
-class InfluenceUnlearning:
+class InfluenceUnlearning(Published):
     r"""Move once along the influence of the forget set on the trained weights.
 
     .. math::
@@ -94,24 +94,6 @@ class InfluenceUnlearning:
             iterations=self.iterations,
             batch_size=self.batch_size,
         )
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Only ``scale`` is, and for a recursion that collapses (see above), so the results
-        published with it cannot be expected here.
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         model.eval()

@@ -1,7 +1,7 @@
 """Sparse fine-tuning: a penalty on all weights lets what only D_f needs fade."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -12,11 +12,11 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from .descent import Descent, fitting_batch
-from .presets import published_settings
+from .presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
-class L1Sparse:
+class L1Sparse(Published):
     r"""Minimise the loss on the retain set plus an l1 penalty that fades out.
 
     .. math:: \theta \leftarrow \theta - \eta \, \nabla_\theta
@@ -62,21 +62,6 @@ class L1Sparse:
         check_not_negative(
             penalty=self.penalty, momentum=self.momentum, weight_decay=self.weight_decay
         )
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)

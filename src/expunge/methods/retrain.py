@@ -1,7 +1,7 @@
 """Retraining from scratch without the forget set: exact, and the yardstick."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from torch import nn
 
@@ -13,11 +13,11 @@ from ..core.task import Task
 from ..kernels.reinit import reset_model
 from ..training.recipes import RECIPES, make_recipe
 from ..training.train import fit
-from .presets import published_settings
+from .presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrain:
+class Retrain(Published):
     """Re-initialise every parameter, then train on the retain set alone.
 
     Args:
@@ -50,24 +50,6 @@ class Retrain:
     def __post_init__(self) -> None:
         check_choice(RECIPES, recipe=self.recipe)
         check_positive(epochs=self.epochs, lr=self.lr, batch_size=self.batch_size)
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Of the recipe ``"paper"``, with as many passes over D_r as there.
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        fields = published_settings(cls.name, setting, fraction)
-        return cls(**{"recipe": "paper", **fields, **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         changes = {

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,14 @@ from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
 from .descent import Descent, fitting_batch
-from .presets import published_settings
+from .presets import Published
 from .relabel import RELABEL, Mixed, descend_on_wrong_labels
 
 MASKS = ("gradient", "random")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SalUn:
+class SalUn(Published):
     r"""Minimise the loss of ``RandomLabel``, moving salient weights only.
 
     .. math:: m = \mathbb 1\big[\, |\nabla_\theta L(\theta_o; D_f)| \text{ in the top share}
@@ -83,21 +83,6 @@ class SalUn:
         check_choice(RELABEL, relabel=self.relabel)
         check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of this baseline in the public code of Wu & Harandi (2024).
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` for one class (SVHN).
-            **changes: Fields to replace.
-
-        Raises:
-            InputError: If nothing is published for that case.
-        """
-        return cls(**{**published_settings(cls.name, setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         mixed = Mixed(task, data, run)  # first: it may refuse the request

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from ..core.run import Run
 from ..core.task import Task
 from ..kernels import SCHEMES, VARIANTS, Scheme, Variant
 from .plan import Plan, make_plan
-from .presets import published_scissorhands
+from .presets import Published
 from .repair import Repair
 from .trim import MASKS, Trim
 
@@ -27,7 +27,7 @@ CONSTRAINTS = ("auto", "held-out", "always", "published", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scissorhands:
+class Scissorhands(Published):
     r"""Re-initialise the top share of connections by sensitivity, repair on D_r.
 
     Trim: with :math:`s_j = |E_{D_f}[\partial l / \partial \theta_j \cdot \theta_j]|`
@@ -142,21 +142,6 @@ class Scissorhands:
         )
         for name in ("trim_filter", "cover"):
             _check_pattern(name, getattr(self, name))
-
-    @classmethod
-    def published(cls, setting: str, fraction: float | str = 0.1, **changes: Any) -> Self:
-        """The settings of the authors' code for ResNet-18 (ResNet-34 for faces).
-
-        Args:
-            setting: ``"cifar10"``, ``"cifar100"``, ``"svhn"`` or ``"faces"``.
-            fraction: Share of the training data that is forgotten (0.1, 0.2, 0.5), or
-                ``"class"`` where the paper forgets one class (SVHN).
-            **changes: Fields to replace, e.g. ``trim_filter`` for a net with other names.
-
-        Raises:
-            InputError: If the authors give no settings for that case.
-        """
-        return cls(**{**published_scissorhands(setting, fraction), **changes})
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         plan = make_plan(self, model, task, data, run)
