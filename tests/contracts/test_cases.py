@@ -138,6 +138,7 @@ CASES: dict[str, Case] = {
             "init": {"init": "zeros"},
             "constraint": {"constraint": "off"},
             "forget_weight": {"forget_weight": 0.7},
+            "odds_share": {"odds_share": 0.5},
             "project": {"project": False},
             "margin": {"margin": 0.4},
             "ridge": {"ridge": 50.0},
@@ -190,6 +191,7 @@ CASES: dict[str, Case] = {
 # Other ways to run a method whose state between steps differs from that of its base.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "scissorhands-held-out": ("scissorhands", {**_FAST, "constraint": "held-out"}),
+    "scissorhands-odds": ("scissorhands", {**_FAST, "constraint": "held-out", "odds_share": 0.5}),
     "scissorhands-published": (
         "scissorhands",
         {**_FAST, "constraint": "published", "trim": 0.2, "margin": 0.5, "ridge": 1e-3},

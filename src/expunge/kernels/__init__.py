@@ -19,6 +19,7 @@ from .frozen_stats import frozen_statistics as frozen_statistics
 from .inverse import Conjugate as Conjugate
 from .inverse import WoodFisher as WoodFisher
 from .inverse import hessian_product as hessian_product
+from .losses import with_log_odds as with_log_odds
 from .masked_step import MaskedStep as MaskedStep
 from .masked_step import freeze_masked as freeze_masked
 from .projection import Projected as Projected

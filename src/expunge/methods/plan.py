@@ -33,12 +33,13 @@ class Plan:
     lr: float
     epochs: float
     batch: int = 512
+    odds_share: float = 0.0
 
 
 # Two situations, told apart from the labels. docs/reproducing.md says how these values
 # were chosen.
 _SAMPLES = Plan(
-    trim=(), relative=False, constraint="held-out", forget_weight=0.3, lr=0.1, epochs=1.5
+    trim=(), relative=False, constraint="held-out", forget_weight=0.2, lr=0.1, epochs=1.5
 )
 _CLASSES = Plan(
     trim=(0.01, 0.03, 0.1),
@@ -48,8 +49,9 @@ _CLASSES = Plan(
     lr=0.05,
     epochs=1.0,
 )
+_ODDS_SHARE = 0.1
 _LEAST_STEPS = 60  # of repair, for sets so small that an epoch is a few steps
-_WEIGHTS = {"held-out": 0.3, "always": 0.05, "published": 0.05, "off": 0.0}
+_WEIGHTS = {"held-out": 0.2, "always": 0.05, "published": 0.05, "off": 0.0}
 
 
 def make_plan(
@@ -58,7 +60,8 @@ def make_plan(
     """Fill in what ``options`` leaves open, and put each choice into the record.
 
     Raises:
-        InputError: If the constraint needs held-out data and there is none.
+        InputError: If the constraint needs held-out data, or ``odds_share`` probabilities,
+            and there are none.
     """
     share = absent_share(task, data)
     whole = share > 0.5
@@ -86,6 +89,7 @@ def make_plan(
         lr=_rate(options, base.lr, model, task, data, run),
         epochs=_epochs(options, base, data, run),
         batch=base.batch,
+        odds_share=_odds_share(options, constraint, task, run),
     )
 
 
@@ -126,6 +130,20 @@ def _shares(options: "Scissorhands", base: Plan, run: Run) -> tuple[float, ...]:
             run.decide("trim", None, "what matters for single samples matters for all others")
         return base.trim
     return () if options.trim == "off" else (float(options.trim),)
+
+
+def _odds_share(options: "Scissorhands", constraint: str, task: Task, run: Run) -> float:
+    """How much of the forget loss are log odds; they mean something for probabilities only."""
+    if options.odds_share and not hasattr(task, "logits"):
+        raise InputError(
+            f"odds_share = {options.odds_share} needs a task that gives probabilities (by "
+            f"logits), but {type(task).__name__} does not; leave it out"
+        )
+    if constraint != "held-out":
+        return options.odds_share or 0.0
+    share = _ODDS_SHARE if hasattr(task, "logits") else 0.0
+    reason = "so that confident samples move as well as those that are predicted badly"
+    return float(_choose(run, "odds_share", options.odds_share, share, reason))
 
 
 def _rate(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..core.data import UnlearningData
 from ..core.run import Run
 from ..core.task import Task
-from ..kernels import frozen_statistics, project_, select_parameters
+from ..kernels import frozen_statistics, project_, select_parameters, with_log_odds
 from .descent import Descent, fitting_batch
 from .gate import Gate
 from .plan import Plan
@@ -58,13 +58,13 @@ class Repair:
         """One step; a method of its own, so that its gradients are freed before the next."""
         self._set_rate(step)
         row, constraint = self._look_at_forget(model, step)
-        loss = self._task.loss(model, self._retain[step]).mean()
-        gradient = self._run.gradient(loss, self._descent.parameters)
+        losses = self._task.loss(model, self._retain[step])
+        gradient = self._run.gradient(losses.mean(), self._descent.parameters)
         if constraint is not None:
             row |= self._constrain(gradient, *constraint)
-        retained = self._run.average(loss.detach().clone()).item()
+        retained, judged = self._means(losses.detach(), self._judged(losses.detach()))
         if self._plan.constraint == "held-out":
-            self._gate.keep("retain", retained)
+            self._gate.keep("retain", judged)
         self._descent.follow(gradient)
         self._descent.log(step, retain_loss=retained, **row)
 
@@ -83,16 +83,27 @@ class Repair:
                 with torch.no_grad():
                     held = self._task.loss(model, self._held_out[step])
             losses = self._task.loss(model, self._forget[step])
-        row["forget_loss"] = self._run.average(losses.detach().mean()).item()
+        seen = losses.detach()
+        row["forget_loss"], reached = self._means(seen, self._judged(seen))
         if kind == "held-out":
-            moments = self._run.average(torch.stack([held.mean(), held.square().mean()])).tolist()
-            row["held_out_loss"] = moments[0]
-            row["active"] = float(self._gate.open(row["forget_loss"], *moments))
+            unseen = self._judged(held)
+            row["held_out_loss"], *moments = self._means(held, unseen, unseen.square())
+            row["active"] = float(self._gate.open(reached, *moments))
             if not row["active"]:
                 return row, None
             losses = losses.clamp(max=self._task.loss_ceiling)
-        gradient = self._run.gradient(losses.mean(), self._descent.parameters)
+        ascended = self._judged(losses).mean()
+        gradient = self._run.gradient(ascended, self._descent.parameters)
         return row, (gradient, gradient)
+
+    def _judged(self, losses: Tensor) -> Tensor:
+        """What is ascended on D_f, and compared between the sets."""
+        return with_log_odds(losses, self._plan.odds_share)
+
+    def _means(self, *values: Tensor) -> list[float]:
+        """Means of several tensors, the same in all processes."""
+        means: list[float] = self._run.average(torch.stack([v.mean() for v in values])).tolist()
+        return means
 
     def _published(
         self, model: nn.Module, step: int

@@ -59,6 +59,9 @@ class Scissorhands(Published):
         init: Fresh values: ``"uniform"``, ``"normal"``, ``"zeros"``, ``"xavier"``, ``"own"``.
         constraint: See above.
         forget_weight: The paper's lambda. None chooses.
+        odds_share: Share of the log odds against the true class in the forget loss, in
+            [0, 1]; the rest is the task's loss (see ``kernels.with_log_odds``). The paper's
+            is 0. None chooses.
         project: False leaves the projection (Eq. 5) out of the steps that the constraint
             binds, so that they follow Eq. 3 alone.
         margin: Least v of an active constraint (GEM's; the paper's is 0).
@@ -90,6 +93,7 @@ class Scissorhands(Published):
     init: Scheme = "uniform"
     constraint: str = "auto"
     forget_weight: float | None = None
+    odds_share: float | None = None
     project: bool = True
     margin: float = 0.0
     ridge: float = 0.0
@@ -122,6 +126,8 @@ class Scissorhands(Published):
                 f"expected forget_share above 0 and at most 1, got {self.forget_share!r}; "
                 "3 % is written 0.03"
             )
+        if self.odds_share is not None and not 0 <= self.odds_share <= 1:
+            raise InputError(f"expected odds_share between 0 and 1, got {self.odds_share!r}")
         check_choice(MASKS, mask=self.mask)
         check_choice(VARIANTS, saliency=self.saliency)
         check_choice(SCHEMES, init=self.init)

@@ -111,6 +111,56 @@ def test_the_gate_is_shut_while_held_out_data_is_fitted_as_well(blob_model, blob
     assert share(opened) > 0.7
 
 
+def test_one_held_out_step_by_hand(blob_conv_model, blobs, task):
+    method = Scissorhands(
+        trim="off",
+        constraint="held-out",
+        schedule="constant",
+        forget_weight=0.3,
+        odds_share=0.2,
+        **ONE_STEP,
+    )
+    result = unlearn(blob_conv_model, blobs, method, task=task, seed=2, guard=LENIENT)
+    assert result.history[0]["active"] == 1.0
+
+    model = copy.deepcopy(blob_conv_model).train()
+    run = Run(2)
+    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
+    losses = F.cross_entropy(model(inputs), labels, reduction="none")
+    odds = torch.log(torch.exp(losses.clamp(min=1e-3)) - 1)
+    mixed = (0.8 * losses + 0.2 * odds).mean()
+    g_f = torch.autograd.grad(mixed, list(model.parameters()))
+    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
+    g_o = [r - 0.3 * f for r, f in zip(g_r, g_f, strict=True)]
+    dot = sum((o * f).sum() for o, f in zip(g_o, g_f, strict=True))
+    v = max(0.0, float(dot / sum((f * f).sum() for f in g_f)))
+    for new, old, o, f in zip(
+        result.model.parameters(), blob_conv_model.parameters(), g_o, g_f, strict=True
+    ):
+        torch.testing.assert_close(new, old - 0.01 * (o - v * f), rtol=0, atol=1e-5)
+
+
+def test_log_odds_need_probabilities(blob_model, blobs):
+    class Squared:
+        """A task whose losses are no logarithms of probabilities."""
+
+        loss_ceiling = 1.0
+
+        def loss(self, model, batch):
+            return model(batch[0]).square().mean(1)
+
+        def correct(self, model, batch):
+            return None
+
+        def labels(self, dataset):
+            return None
+
+    with pytest.raises(InputError, match=r"odds_share = 0.5 needs a task that gives prob"):
+        unlearn(blob_model, blobs, Scissorhands(odds_share=0.5), task=Squared())
+    with pytest.raises(InputError, match=r"expected odds_share between 0 and 1, got 1\.5"):
+        Scissorhands(odds_share=1.5)
+
+
 def test_a_loss_beyond_the_ceiling_pushes_no_further(blob_model, blobs, task):
     low = replace(task, loss_ceiling=1e-9)
     options = {"lr": 0.05, "epochs": 2, "constraint": "held-out"}
