@@ -29,7 +29,7 @@ demo: $(STAMP)run
 	$(BIN)/expunge demo
 
 test: $(STAMP)dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal --cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: $(STAMP)dev
 	$(BIN)/ruff check .
