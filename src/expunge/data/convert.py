@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..core.errors import DataError
-from ..tasks.classification import unpack
+from ..tasks.forms import unpack
 from .decode import to_pixels
 from .images import ImageSet
 

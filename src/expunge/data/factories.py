@@ -12,7 +12,7 @@ from ..core.checks import did_you_mean
 from ..core.data import UnlearningData
 from ..core.errors import DataError, ExpungeError, InputError
 from ..core.user_code import current_folder_importable, find_callable
-from ..tasks.classification import unpack
+from ..tasks.forms import unpack
 from .assemble import Wishes, divide
 from .augment import Augmentation
 from .bundle import Bundle, RowSet, ids_of

@@ -15,7 +15,7 @@ from ..core.isolation import isolated_randomness
 from ..core.precision import resolve_precision
 from ..core.run import Run
 from ..metrics import linear_cka
-from ..tasks.classification import unpack
+from ..tasks.forms import unpack
 from .details import spaced
 from .score import evaluating, on_device
 

@@ -13,8 +13,7 @@ from ..core.errors import InputError
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
-from ..tasks.classification import unpack
-from ..tasks.forms import join_batches, repeat_sample, with_inputs
+from ..tasks.forms import join_batches, repeat_sample, unpack, with_inputs
 from ..tasks.labels import with_labels
 from .descent import Descent, fitting_batch
 

@@ -1,6 +1,5 @@
 """Supervised classification with cross-entropy."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,7 @@ from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.task import Batch
-from .forms import INPUT_KEYS
-from .labels import LABEL_KEYS
+from .forms import unpack
 
 
 @dataclass(frozen=True)
@@ -88,26 +86,3 @@ class Classification:
                 f"{int(labels[wrong[0]])} at position {int(wrong[0])} "
                 f"({len(wrong)} such labels); set num_classes or repair the labels"
             )
-
-
-def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Inputs and labels of a batch, whatever its form.
-
-    Raises:
-        DataError: If it is neither a pair nor a mapping with known keys.
-    """
-    if isinstance(batch, list | tuple) and len(batch) >= 2:
-        return batch[0], batch[1]
-    if isinstance(batch, Mapping):
-        inputs = next((batch[key] for key in INPUT_KEYS if key in batch), None)
-        labels = next((batch[key] for key in LABEL_KEYS if key in batch), None)
-        if inputs is not None and labels is not None:
-            return inputs, labels
-        raise DataError(
-            f"expected a batch with an input ({', '.join(INPUT_KEYS)}) and a label "
-            f"({', '.join(LABEL_KEYS)}), got keys {sorted(batch)}; rename the columns"
-        )
-    raise DataError(
-        f"expected batches of (inputs, labels), got {type(batch).__name__}; "
-        "let the data set return a pair or a mapping"
-    )

@@ -1,4 +1,4 @@
-"""The forms that a batch can have: its inputs exchanged, samples repeated, batches joined."""
+"""The forms of a batch: taken apart, its inputs exchanged, samples repeated, batches joined."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,32 @@ from torch import Tensor
 
 from ..core.errors import DataError
 from ..core.task import Batch
+from .labels import LABEL_KEYS
 
 INPUT_KEYS = ("pixel_values", "image", "img", "inputs", "x")
+
+
+def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Inputs and labels of a batch, whatever its form.
+
+    Raises:
+        DataError: If it is neither a pair nor a mapping with known keys.
+    """
+    if isinstance(batch, list | tuple) and len(batch) >= 2:
+        return batch[0], batch[1]
+    if isinstance(batch, Mapping):
+        inputs = next((batch[key] for key in INPUT_KEYS if key in batch), None)
+        labels = next((batch[key] for key in LABEL_KEYS if key in batch), None)
+        if inputs is not None and labels is not None:
+            return inputs, labels
+        raise DataError(
+            f"expected a batch with an input ({', '.join(INPUT_KEYS)}) and a label "
+            f"({', '.join(LABEL_KEYS)}), got keys {sorted(batch)}; rename the columns"
+        )
+    raise DataError(
+        f"expected batches of (inputs, labels), got {type(batch).__name__}; "
+        "let the data set return a pair or a mapping"
+    )
 
 
 def with_inputs(batch: Batch, inputs: Tensor) -> Batch:

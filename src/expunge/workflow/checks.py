@@ -12,7 +12,7 @@ from ..data import Bundle, ImageSet
 from ..data.bundle import ids_of
 from ..models import Net
 from ..tasks import Classification
-from ..tasks.classification import unpack
+from ..tasks.forms import unpack
 
 _CHUNK = 500
 

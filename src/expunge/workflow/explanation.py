@@ -21,7 +21,7 @@ from ..models import load_weights
 from ..report.grad_cam_page import Look, Shown, render
 from ..report.templating import write_page
 from ..report.words import selection
-from ..tasks.classification import unpack
+from ..tasks.forms import unpack
 from .folder import SALT
 from .prepare import Prepared, prepare
 from .trained import fresh_net, metadata, original_training, reference_training
