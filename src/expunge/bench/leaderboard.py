@@ -211,6 +211,7 @@ def _more(section: Section) -> Table:
         "relearn_time": "Steps to relearn",
         "cka": "CKA to retrain",
         "passes": "Passes over the data",
+        "rte_paper": "RTE (paper)",
     }
     names = {k: v for k, v in names.items() if any(k in row.stats for row in section.shown)}
     body = []

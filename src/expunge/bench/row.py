@@ -26,8 +26,9 @@ class Row:
     ``tow`` (a share, 1 for the retrain), ``relearn`` (accuracy in percent after the last step
     of the protocol), ``relearn_time`` (steps until the original's accuracy, of the seeds that
     reach it), ``cka`` (mean over layers), ``seconds``, ``samples_read``,
-    ``peak_memory_bytes``, ``rte`` (seconds over those of the *fastest* retrain of the place)
-    and ``passes`` (over the data). What is not known has no entry.
+    ``peak_memory_bytes``, ``rte`` (seconds over those of the *fastest* retrain of the place),
+    ``rte_paper`` (over those projected for the paper's recipe) and ``passes`` (over the
+    data). What is not known has no entry.
     ``distance`` is the signed difference of means to the first retrain, over the seeds that
     both have. ``avg_gap`` is over seeds, each against the first retrain of the same seed;
     ``gap_of_means`` is the paper's, of the means over those seeds. Both are in points and

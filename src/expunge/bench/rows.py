@@ -8,6 +8,7 @@ from ..core.errors import InputError
 from ..core.record import Scores
 from ..metrics import average_gap, mean_scores, relearn_time, run_time_efficiency, tug_of_war
 from ..report.formats import known
+from .efficiency import paper_ratio
 from .result import Bench, Kind, Result
 from .row import Row, Section, Stat, stat
 
@@ -80,6 +81,7 @@ def _section(
         row = Row(*place, key[0], key[1], _label(*key), len(seeds))
         results = groups.get(key, {})
         row = _filled(row, results, reference, fastest, seeds)
+        row = _with_paper_rte(row, paper_ratio(bench.config, place[1]))
         found.append(_with_relearn_time(row, results, before))
     floor = next((row.avg_gap for row in found if row.number == SECOND), None)
     return Section(*place, _flagged(found, floor), floor, fastest)
@@ -146,6 +148,15 @@ def _filled(
         not_run=tuple(seed for seed in seeds if seed not in results),
         warnings=tuple(sorted({text for one in results.values() for text in one.warnings})),
     )
+
+
+def _with_paper_rte(row: Row, ratio: float | None) -> Row:
+    """The row with its RTE against the paper's recipe, as far as both are known."""
+    rte = row.stats.get("rte")
+    if rte is None or ratio is None:
+        return row
+    sd = None if rte.sd is None else rte.sd / ratio
+    return replace(row, stats=row.stats | {"rte_paper": Stat(rte.mean / ratio, sd, rte.n)})
 
 
 def _with_relearn_time(row: Row, results: Mapping[int, Result], before: Mapping[int, float]) -> Row:

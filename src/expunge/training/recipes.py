@@ -77,6 +77,12 @@ class Recipe:
             return self.lr * self.gamma**passed
         return self.lr
 
+    @property
+    def passes(self) -> float:
+        """Cost in passes over images of full size; one pass over shrunk ones costs its area."""
+        small = min(self.small_epochs, self.epochs)
+        return self.epochs - small * (1 - self.small_scale**2)
+
     def steps(self, steps_per_epoch: int) -> int:
         """Number of optimiser steps in all, at least one."""
         return max(1, math.ceil(self.epochs * steps_per_epoch))
