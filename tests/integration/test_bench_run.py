@@ -207,6 +207,62 @@ def test_tuning_takes_the_best_trial_and_lends_it_to_a_control(tmp_path) -> None
     assert rows == []
 
 
+def test_results_of_another_machine_count_as_computed(finished, tmp_path) -> None:
+    folder, outcome, _ = finished
+    file, rows = folder / "out" / "bench.json", []
+    plan = parse_bench(tiny_bench(title="Elsewhere"))
+    again = run_bench(
+        plan,
+        tmp_path / "out",
+        store=tmp_path / "store",
+        known=[file],
+        on_log=lambda row: rows.append(str(row["doing"])),
+    )
+    assert f"{JOBS} of {JOBS} results are known from {file}" in rows
+    assert announced(rows) == []
+    assert again.bench.results == outcome.bench.results
+    assert not (tmp_path / "store" / "nets").exists()
+
+
+def test_of_known_results_only_those_of_this_plan_are_used(finished, tmp_path) -> None:
+    folder, outcome, _ = finished
+    rows: list[str] = []
+    plan = parse_bench(tiny_bench(seeds=[0, 7]))
+    again = run_bench(
+        plan,
+        tmp_path / "out",
+        store=tmp_path / "store",
+        known=[folder / "out" / "bench.json"],
+        on_log=lambda row: rows.append(str(row["doing"])),
+    )
+    known = [one for one in outcome.bench.results if one.seed == 0]
+    assert [one for one in again.bench.results if one.seed == 0] == known
+    # Seed 7 is new; but the original is the same net, so its result differs only by the set.
+    assert len(announced(rows)) == len(again.bench.results) - len(known)
+
+
+def test_a_known_tuning_comes_along(tmp_path) -> None:
+    tuned = [{"label": "FT", "name": "fine-tune", "epochs": 1, "tune": {"lr": [1e-4, 0.1]}}]
+    changes = {"seeds": [0], "method": tuned, "tune": {"trials": 2, "seed": 9}}
+    first = run(tmp_path / "here", **changes).bench
+    plan = parse_bench(tiny_bench(**changes))
+    there = tmp_path / "there"
+    file = tmp_path / "here" / "out" / "bench.json"
+    second = run_bench(plan, there, store=there / "store", known=[file]).bench
+    assert second.tuning == first.tuning
+    assert second.results == first.results
+
+
+@pytest.mark.parametrize("text", [None, "{", '{"schema": "other"}'])
+def test_a_known_file_that_is_no_bench_is_named(tmp_path, text) -> None:
+    file = tmp_path / "bench.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InputError, match=r"bench\.json"):
+        run_bench(parse_bench(tiny_bench()), tmp_path, store=tmp_path / "store", known=[file])
+    assert not (tmp_path / "table.md").exists()
+
+
 def test_tuning_without_a_retrained_pilot(tmp_path) -> None:
     tuned = [{"label": "FT", "name": "fine-tune", "epochs": 1, "tune": {"lr": [1e-4, 0.1]}}]
     budget = {"trials": 2, "seed": 9, "objective": "oracle-free"}

@@ -12,6 +12,7 @@ from ..core.run import Log
 from ..workflow.trained import Options
 from .config import Plan
 from .jobs import Job, jobs
+from .known import adopt
 from .pages import write_pages, write_results
 from .result import Bench, Result, Tuning
 from .store import Store, Warn
@@ -33,6 +34,7 @@ def run_bench(
     out: str | Path,
     *,
     store: str | Path = "runs/store",
+    known: Sequence[str | Path] = (),
     ray: str | None = None,
     on_log: Log | None = None,
     command: str | None = None,
@@ -49,6 +51,8 @@ def run_bench(
         plan: What to compute, from ``load_bench``.
         out: The folder of the tables.
         store: The folder of nets and results, which benches share.
+        known: Files of results (``bench.json``) of other machines or earlier runs; what they
+            hold counts as computed. Nets are not in them.
         ray: Address of a Ray cluster (``"local"`` starts one here) that carries out
             independent runs in parallel; its workers must see ``store``.
         on_log: Called with progress rows.
@@ -60,12 +64,16 @@ def run_bench(
             the plan cannot be carried out as it stands.
     """
     work = jobs(plan)
+    kept = Store(store, _listener(on_log))
+    worker = Worker(plan, kept, Options(True, on_log, command, checkpoint_seconds))
+    for path in known:
+        adopted = adopt(Bench.load(path), worker, kept, work)
+        if on_log is not None:
+            on_log({"doing": f"{adopted} of {len(work)} results are known from {path}"})
     if ray is not None:
         from .cluster import compute_on_cluster  # noqa: PLC0415  an optional package
 
         compute_on_cluster(plan, store, ray, on_log, checkpoint_seconds)
-    kept = Store(store, _listener(on_log))
-    worker = Worker(plan, kept, Options(True, on_log, command, checkpoint_seconds))
     board = _Board(plan, Path(out), command, work)
     failures = list(compute(worker, kept, work, board, on_log))
     return Outcome(board.write(), failures)

@@ -60,6 +60,10 @@ class Worker:
         value = self._store.get("tuning", self._tuning_key(job))
         return None if value is None else Tuning.model_validate(value | _place(job))
 
+    def keep_tuning(self, job: Job, tuning: Tuning) -> None:
+        """Take over how the method of a job was tuned elsewhere."""
+        self._store.put("tuning", self._tuning_key(job), tuning.model_dump(mode="json"))
+
     def key(self, job: Job, prepared: Prepared) -> str:
         """What names the result: equal keys mean equal results."""
         parts: list[object] = [
@@ -128,9 +132,10 @@ class Worker:
         with self._store.lock(key):
             value = self._store.get("tuning", key)
             if value is None:
-                value = self._tune(job).model_dump(mode="json")
-                self._store.put("tuning", key, value)
-        table = job.setting.methods[job.method] | Tuning.model_validate(value).best
+                self.keep_tuning(job, tuning := self._tune(job))
+            else:
+                tuning = Tuning.model_validate(value)
+        table = job.setting.methods[job.method] | tuning.best
         return job.setting.run(job.seed, table).build_method()
 
     def _tune(self, job: Job) -> Tuning:

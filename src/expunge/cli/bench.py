@@ -13,7 +13,7 @@ from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output
 from .progress import progress
 
 if TYPE_CHECKING:
-    from expunge.bench import Outcome, Plan
+    from expunge.bench import Outcome
 
 NEEDS_ARGUMENTS = True
 
@@ -25,6 +25,10 @@ def command(
         Path,
         typer.Option(metavar="FOLDER", help="Trained nets and results, shared by benches."),
     ] = Path("runs/store"),
+    known: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A bench.json whose results count as computed."),
+    ] = None,
     overrides: Overrides = None,
     ray: Annotated[
         str | None,
@@ -42,7 +46,17 @@ def command(
     folder = output_folder(out, config)
     plan = expunge.load_bench(config, overrides or [])
     try:
-        outcome = _run(plan, folder, store, ray, checkpoint_seconds)
+        with progress() as listen:
+            outcome = expunge.run_bench(
+                plan,
+                folder,
+                store=store,
+                known=known or [],
+                ray=ray,
+                on_log=listen,
+                command=COMMAND.get(),
+                checkpoint_seconds=checkpoint_seconds,
+            )
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -52,21 +66,6 @@ def command(
         _show(outcome, folder)
     if outcome.failures:
         raise typer.Exit(1)
-
-
-def _run(
-    plan: "Plan", folder: Path, store: Path, ray: str | None, checkpoint_seconds: float
-) -> "Outcome":
-    with progress() as listen:
-        return expunge.run_bench(
-            plan,
-            folder,
-            store=store,
-            ray=ray,
-            on_log=listen,
-            command=COMMAND.get(),
-            checkpoint_seconds=checkpoint_seconds,
-        )
 
 
 def _show(outcome: "Outcome", folder: Path) -> None:

@@ -1,0 +1,42 @@
+"""Results that were computed elsewhere: the file of a bench fills a store."""
+
+from collections.abc import Sequence
+
+from .jobs import Job
+from .result import Bench
+from .store import Store
+from .worker import Worker
+
+
+def adopt(found: Bench, worker: Worker, store: Store, work: Sequence[Job]) -> int:
+    """Put what a file of results holds, and how its methods were tuned, into the store.
+
+    A result is named by what determines it, so results of another data set, recipe, seed or
+    version are kept beside those of this plan and never taken for them. What a file says
+    of its own results is believed: read the files of people you trust.
+
+    Args:
+        found: The results, as ``bench.json`` has them.
+        worker: Names the results of the plan.
+        store: What is there already stays as it is.
+        work: The jobs of the plan.
+
+    Returns:
+        How many jobs of the plan are answered by the file.
+    """
+    results = {result.key: result for result in found.results}
+    for key, result in results.items():
+        if store.get("results", key) is None:
+            store.put("results", key, result.model_dump(mode="json", by_alias=True))
+    tunings = {(one.data, one.model, one.scenario, one.method): one for one in found.tuning}
+    answered = 0
+    for job in work:
+        match = results.get(worker.key(job, worker.prepare(job)))
+        if match is None:
+            continue
+        answered += 1
+        # The key holds the budget and the space of tuning, so the file's tuning is this job's.
+        tuning = tunings.get((match.data, match.model, match.scenario, match.method))
+        if tuning is not None and worker.tuning(job) is None:
+            worker.keep_tuning(job, tuning)
+    return answered
