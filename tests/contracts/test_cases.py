@@ -192,6 +192,10 @@ CASES: dict[str, Case] = {
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "scissorhands-held-out": ("scissorhands", {**_FAST, "constraint": "held-out"}),
     "scissorhands-odds": ("scissorhands", {**_FAST, "constraint": "held-out", "odds_share": 0.5}),
+    "scissorhands-ceiling": (
+        "scissorhands",
+        {**_FAST, "constraint": "ceiling", "trim": 0.2, "trim_samples": 16},
+    ),
     "scissorhands-published": (
         "scissorhands",
         {**_FAST, "constraint": "published", "trim": 0.2, "margin": 0.5, "ridge": 1e-3},

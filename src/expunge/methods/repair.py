@@ -89,8 +89,11 @@ class Repair:
             unseen = self._judged(held)
             row["held_out_loss"], *moments = self._means(held, unseen, unseen.square())
             row["active"] = float(self._gate.open(reached, *moments))
-            if not row["active"]:
-                return row, None
+        if kind == "ceiling":
+            row["active"] = float(row["forget_loss"] < self._task.loss_ceiling)
+        if not row.get("active", 1.0):
+            return row, None
+        if kind != "always":
             losses = losses.clamp(max=self._task.loss_ceiling)
         ascended = self._judged(losses).mean()
         gradient = self._run.gradient(ascended, self._descent.parameters)

@@ -23,7 +23,7 @@ _LOOK = 500  # samples on which a turn is judged
 _GONE = 2.0  # percent of D_f that may be right after a trim: retrained nets never are
 _BEARABLE = 5.0  # points of accuracy on D_r that repair without a trim may cost
 _TURNS = 4
-CONSTRAINTS = ("auto", "held-out", "always", "published", "off")
+CONSTRAINTS = ("auto", "held-out", "ceiling", "always", "published", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,13 @@ class Scissorhands(Published):
     :math:`v = \max(0, \langle g_o, g_f\rangle) / \|g_f\|^2` (Eq. 5), so that no step
     lowers :math:`L_f` to first order.
 
-    Three readings of when the constraint binds. ``"always"``: in every step, the paper to
+    Four readings of when the constraint binds. ``"always"``: in every step, the paper to
     the letter. ``"held-out"``: only while D_f is fitted better than held-out data is at
     that moment (by a standard error of what that data can tell), since a constraint that
-    always binds pushes D_f beyond what unseen data would reach. ``"published"``: as the
-    authors' code does, see ``published``. ``"off"`` repairs on D_r alone. ``"auto"``
+    always binds pushes D_f beyond what unseen data would reach. ``"ceiling"``: only while
+    the loss on D_f is below ``task.loss_ceiling``, for what is to become unknown
+    altogether, such as a class. ``"published"``: as the authors' code does, see
+    ``published``. ``"off"`` repairs on D_r alone. ``"auto"``
     chooses, as do all fields whose default is None or ``"auto"``; what was chosen, and why,
     is in the record (``make_plan``).
 
@@ -74,7 +76,7 @@ class Scissorhands(Published):
         weight_decay: L2 penalty; acts after the projection.
         schedule: ``"one-cycle"`` (short rise, linear fall to zero) or ``"constant"``.
 
-    Except in ``"always"`` and ``"published"`` the loss of a forget sample counts only up to
+    With ``"held-out"`` and ``"ceiling"`` the loss of a forget sample counts only up to
     ``task.loss_ceiling``: Eq. 3 with cross-entropy has no lower bound otherwise.
 
     Cost: one backward pass over ``trim_samples`` (twice if relative; random masks spend it,

@@ -37,10 +37,11 @@ def test_samples_of_known_classes_get_the_held_out_gate_and_no_trim(blob_model, 
     assert chosen["trim"] is None
 
 
-def test_a_whole_class_gets_a_relative_trim_and_plain_repair(blob_model, blobs, task):
+def test_a_whole_class_gets_a_relative_trim_and_is_held_at_the_ceiling(blob_model, blobs, task):
     chosen = decisions(blob_model, by_class(blobs, 1), task, lr=0.01, epochs=1)
     assert chosen["scenario"] == "whole classes"
-    assert chosen["constraint"] == "off"
+    assert chosen["constraint"] == "ceiling"
+    assert chosen["forget_weight"] == 0.1
     assert chosen["relative"] is True
     assert 0 < chosen["trim"] < 1
 
@@ -171,6 +172,58 @@ def test_a_loss_beyond_the_ceiling_pushes_no_further(blob_model, blobs, task):
     # With every sample above the ceiling, the ascent of Eq. 3 has no gradient left.
     for a, b in zip(capped.model.parameters(), plain.model.parameters(), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_one_step_below_the_ceiling_by_hand(blob_conv_model, blobs, task):
+    # The ceiling lies among the losses of the batch: those above it push no further.
+    low = replace(task, loss_ceiling=0.3)
+    method = Scissorhands(
+        trim="off", constraint="ceiling", schedule="constant", forget_weight=0.3, **ONE_STEP
+    )
+    result = unlearn(blob_conv_model, blobs, method, task=low, seed=2, guard=LENIENT)
+    assert result.history[0]["active"] == 1.0
+
+    model = copy.deepcopy(blob_conv_model).train()
+    run = Run(2)
+    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
+    losses = F.cross_entropy(model(inputs), labels, reduction="none")
+    assert 0 < int((losses > 0.3).sum()) < 15
+    below = losses[losses < 0.3].sum() / 15
+    g_f = torch.autograd.grad(below, list(model.parameters()))
+    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
+    g_o = [r - 0.3 * f for r, f in zip(g_r, g_f, strict=True)]
+    dot = sum((o * f).sum() for o, f in zip(g_o, g_f, strict=True))
+    v = max(0.0, float(dot / sum((f * f).sum() for f in g_f)))
+    for new, old, o, f in zip(
+        result.model.parameters(), blob_conv_model.parameters(), g_o, g_f, strict=True
+    ):
+        torch.testing.assert_close(new, old - 0.01 * (o - v * f), rtol=0, atol=1e-6)
+
+
+def test_above_the_ceiling_repair_is_plain(blob_conv_model, blobs, task):
+    low = replace(task, loss_ceiling=1e-6)
+    options = {"trim": "off", "lr": 0.01, "epochs": 1, "batch_size": 15}
+    shut, plain = (
+        unlearn(
+            blob_conv_model, blobs, Scissorhands(constraint=one, **options), task=low, guard=LENIENT
+        )
+        for one in ("ceiling", "off")
+    )
+    assert all(row["active"] == 0 for row in shut.history)
+    for a, b in zip(shut.model.parameters(), plain.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_class_that_is_held_at_the_ceiling_is_learnt_again_more_slowly(blob_model, blobs, task):
+    data = by_class(blobs, 1)
+    options = {"trim": 0.05, "relative": True, "lr": 0.05, "epochs": 4, "batch_size": 15}
+    losses = {}
+    for constraint in ("off", "ceiling"):
+        method = Scissorhands(constraint=constraint, **options)
+        result = unlearn(blob_model, data, method, task=task, guard=LENIENT)
+        losses[constraint] = result.health["after"]["forget"].loss
+        assert result.health["after"]["retain"].accuracy > 85
+    assert losses["ceiling"] > losses["off"] + 1
 
 
 def test_trim_reinitialises_exactly_the_asked_share(blob_model, blobs, task):
