@@ -20,7 +20,9 @@ _ADDED = ("text_embeds", "time_ids", "resolution", "aspect_ratio")
 _PATCH = 2  # side of the squares of latents that are one token of FLUX
 
 
-def call_denoiser(model: nn.Module, noised: Tensor, times: Tensor, conditions: Conditions) -> Tensor:
+def call_denoiser(
+    model: nn.Module, noised: Tensor, times: Tensor, conditions: Conditions
+) -> Tensor:
     """Call a U-Net or transformer of diffusers, or a plain module ``(x_t, times, **conditions)``.
 
     Samples and conditions are given in the type of the weights.
@@ -33,7 +35,7 @@ def call_denoiser(model: nn.Module, noised: Tensor, times: Tensor, conditions: C
     conditions = {k: v.to(kind) if v.is_floating_point() else v for k, v in conditions.items()}
     takes = _arguments(model)
     if {"img_ids", "txt_ids"} <= takes:
-        found = _call_flux(model, noised, times, conditions)
+        found: Any = _call_flux(model, noised, times, conditions)
     else:
         given: dict[str, Any] = {k: v for k, v in conditions.items() if k not in _ADDED}
         if added := {key: conditions[key] for key in _ADDED if key in conditions}:
@@ -42,26 +44,35 @@ def call_denoiser(model: nn.Module, noised: Tensor, times: Tensor, conditions: C
             found = model(hidden_states=noised, timestep=times, **given)
         else:
             found = model(noised, times, **given)
-    found = getattr(found, "sample", found)
-    if found.ndim == noised.ndim and found.shape[1] == 2 * noised.shape[1]:
-        found = found.chunk(2, dim=1)[0]  # DiT and PixArt predict a variance as well
-    if found.shape != noised.shape:
+    sample = _sample(found)
+    if sample.ndim == noised.ndim and sample.shape[1] == 2 * noised.shape[1]:
+        sample = sample.chunk(2, dim=1)[0]  # DiT and PixArt predict a variance as well
+    if sample.shape != noised.shape:
         raise ModelError(
             f"expected a prediction of the shape {tuple(noised.shape)} of the samples, got "
-            f"{tuple(found.shape)} from {type(model).__name__}; give the model as many output "
+            f"{tuple(sample.shape)} from {type(model).__name__}; give the model as many output "
             "as input channels, or call it by a function of your own (call=...)"
         )
-    return found
+    return sample
 
 
 def _arguments(model: nn.Module) -> set[str]:
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # peft
-    return set(inspect.signature(inner.forward).parameters)
+    return set(inspect.signature(_inner(model).forward).parameters)
 
 
-def _call_flux(
-    model: nn.Module, noised: Tensor, times: Tensor, conditions: Conditions
-) -> Tensor:
+def _inner(model: nn.Module) -> nn.Module:
+    """The model itself, where peft wraps it."""
+    wrapped: Any = getattr(model, "get_base_model", None)
+    return model if wrapped is None else wrapped()
+
+
+def _sample(found: Any) -> Tensor:
+    """The prediction, which most models return inside a record."""
+    sample: Tensor = getattr(found, "sample", found)
+    return sample
+
+
+def _call_flux(model: nn.Module, noised: Tensor, times: Tensor, conditions: Conditions) -> Tensor:
     """FLUX reads 2 x 2 squares of latents as a sequence, and times from 0 to 1."""
     count, channels, height, width = noised.shape
     rows, columns = height // _PATCH, width // _PATCH
@@ -77,8 +88,7 @@ def _call_flux(
     if _guided(model):  # distilled for a guidance scale: trained at 1
         given["guidance"] = torch.ones(count).to(noised)
     found = model(hidden_states=squares, timestep=times / 1000, **given)
-    squares = getattr(found, "sample", found)
-    squares = squares.view(count, rows, columns, channels, _PATCH, _PATCH)
+    squares = _sample(found).view(count, rows, columns, channels, _PATCH, _PATCH)
     return squares.permute(0, 3, 1, 4, 2, 5).reshape(noised.shape)
 
 
@@ -91,5 +101,4 @@ def _places(rows: int, columns: int) -> Tensor:
 
 
 def _guided(model: nn.Module) -> bool:
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return bool(getattr(getattr(inner, "config", None), "guidance_embeds", False))
+    return bool(getattr(getattr(_inner(model), "config", None), "guidance_embeds", False))

@@ -39,7 +39,11 @@ class Denoising:
         call: How the model is called; ``call_denoiser`` knows those of diffusers.
         loss_ceiling: Loss beyond which a sample counts as forgotten, > 0. Predicting
             nothing at all costs 1 for ε and v of standardised samples.
+    Methods step by AdamW on it (``optimizer``), as denoisers are trained: their rates are
+    those of Adam, 1e-5 to 1e-3.
     """
+
+    optimizer = "adamw"
 
     def __init__(
         self,

@@ -46,7 +46,9 @@ class Noising:
             InputError: If it is of another kind, or predicts something unknown.
         """
         name = type(scheduler).__name__
-        fresh = type(scheduler).from_config(scheduler.config) if hasattr(scheduler, "config") else None
+        fresh = (
+            type(scheduler).from_config(scheduler.config) if hasattr(scheduler, "config") else None
+        )
         if (kept := getattr(fresh, "alphas_cumprod", None)) is not None:
             kept = torch.as_tensor(kept, dtype=torch.float32).clone()
             prediction = fresh.config.get("prediction_type", "epsilon")
@@ -57,7 +59,7 @@ class Noising:
                     "was trained with"
                 )
             return cls(kept.sqrt(), (1 - kept).sqrt(), torch.arange(len(kept)), prediction)
-        if name.startswith("FlowMatch") and hasattr(fresh, "sigmas"):
+        if fresh is not None and name.startswith("FlowMatch"):
             sigmas = fresh.sigmas.float().cpu().clone()
             return cls(1 - sigmas, sigmas, fresh.timesteps.float().cpu().clone(), "flow")
         raise InputError(

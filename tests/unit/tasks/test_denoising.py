@@ -201,11 +201,11 @@ def test_bad_input_is_named() -> None:
         task.loss(model, (samples, labels))
     with pytest.raises(DataError, match=r"between 0 and 2, .* got 3 \(1 such"):
         task.check_labels(torch.tensor([0, 3, 2]))
-    with pytest.raises(InputError, match="dropout .* got 1"):
+    with pytest.raises(InputError, match=r"dropout .* got 1"):
         tiny.class_task(dropout=1)
-    with pytest.raises(InputError, match="expected num_classes .* got 0"):
+    with pytest.raises(InputError, match=r"expected num_classes .* got 0"):
         Denoising.of_classes(FLOW, 0)
-    with pytest.raises(InputError, match="one shape .*'a': \\(2, 1\\), 'b': \\(3, 1\\)"):
+    with pytest.raises(InputError, match=r"one shape .*'a': \(2, 1\), 'b': \(3, 1\)"):
         task_of({"a": torch.zeros(2, 1), "b": torch.zeros(3, 1)})
     with pytest.raises(InputError, match="one shape"):
         task_of({})

@@ -74,5 +74,5 @@ def test_something_else_is_refused() -> None:
 
 def test_an_unknown_prediction_is_refused() -> None:
     scheduler = diffusers.DDPMScheduler(prediction_type="score")
-    with pytest.raises(InputError, match="prediction_type .* got 'score'"):
+    with pytest.raises(InputError, match=r"prediction_type .* got 'score'"):
         Noising.of(scheduler)
