@@ -46,9 +46,9 @@ class Noising:
             InputError: If it is of another kind, or predicts something unknown.
         """
         name = type(scheduler).__name__
-        fresh = (
-            type(scheduler).from_config(scheduler.config) if hasattr(scheduler, "config") else None
-        )
+        fresh: Any = None
+        if hasattr(scheduler, "config"):
+            fresh = type(scheduler).from_config(scheduler.config)
         if (kept := getattr(fresh, "alphas_cumprod", None)) is not None:
             kept = torch.as_tensor(kept, dtype=torch.float32).clone()
             prediction = fresh.config.get("prediction_type", "epsilon")
