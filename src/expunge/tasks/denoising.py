@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,22 @@ from ..core.task import Batch
 from .denoisers import Call, Conditions, call_denoiser
 from .forms import unpack
 from .noising import Noising
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Samples of a batch as a denoiser meets them.
+
+    ``noised`` (B, ...) at ``levels``, int64 (B,); ``goal`` of the same shape is what the model
+    should predict under ``conditions``, its arguments by name. ``labels`` (B,) are those
+    of the batch, but for the dropped ones.
+    """
+
+    noised: Tensor
+    levels: Tensor
+    labels: Tensor
+    conditions: dict[str, Tensor]
+    goal: Tensor
 
 
 class Denoising:
@@ -93,6 +110,12 @@ class Denoising:
             DataError: If samples are not finite, or a label has no condition.
             ModelError: If the prediction is not of the shape of the samples.
         """
+        drawn = self.draw(model, batch)
+        found = self.predict(model, drawn.noised, drawn.levels, drawn.conditions)
+        return (found.float() - drawn.goal).square().flatten(1).mean(1)
+
+    def draw(self, model: nn.Module, batch: Batch) -> Drawn:
+        """Levels, noise and wordings for a batch; ``model`` only says whether it trains."""
         clean, labels = self._checked(batch)
         generator = None if model.training else _generator_of(clean)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
@@ -100,11 +123,9 @@ class Denoising:
         if self.dropout and model.training:
             dropped = torch.rand(len(labels)).to(labels.device) < self.dropout
             labels = labels.masked_fill(dropped, self.empty)
-        conditions = self.condition(labels, generator)
         noised = self.noising.mix(clean, noise, levels)
-        found = self.predict(model, noised, levels, conditions)
-        wanted = self.noising.goal(clean, noise, levels)
-        return (found.float() - wanted).square().flatten(1).mean(1)
+        goal = self.noising.goal(clean, noise, levels)
+        return Drawn(noised, levels, labels, self.condition(labels, generator), goal)
 
     def predict(
         self, model: nn.Module, noised: Tensor, levels: Tensor, conditions: Conditions
