@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from expunge.core import UnlearningData
-from expunge.tasks import Denoising
+from expunge.tasks import Denoising, Noising
 
 CLASSES, CHANNELS, SIDE = 3, 4, 8
 
@@ -96,6 +96,12 @@ def class_task(**options: Any) -> Denoising:
     from diffusers import DDPMScheduler
 
     return Denoising.of_classes(DDPMScheduler(num_train_timesteps=50), CLASSES, **options)
+
+
+def text_task(**options: Any) -> Denoising:
+    from diffusers import DDPMScheduler
+
+    return Denoising(Noising.of(DDPMScheduler(num_train_timesteps=50)), words(), **options)
 
 
 def class_data() -> UnlearningData:
