@@ -100,7 +100,7 @@ class EraseDiff:
         here = _erasing(model, task, batch)
         slope = run.gradient(here, parameters)
         below = copy.deepcopy(model)
-        weights = [p for p in below.parameters() if p.requires_grad]
+        weights: list[Tensor] = [p for p in below.parameters() if p.requires_grad]
         gradient: Sequence[Tensor] = slope
         for _ in range(self.inner_steps):
             with torch.no_grad():
