@@ -74,7 +74,7 @@ $(TOOLS)/bin/uv: | check-python
 
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --no-annotate \
   --custom-compile-command "make requirements" pyproject.toml --extra models --extra data \
-  --extra tuning --extra explain
+  --extra tuning --extra explain --extra diffusion
 
 requirements: | $(UV)
 	$(COMPILE) --upgrade -o requirements/run.txt

@@ -38,14 +38,18 @@ if TYPE_CHECKING:
     from .evaluation import evaluate as evaluate
     from .evaluation import grad_cam as grad_cam
     from .methods import DELETE as DELETE
+    from .methods import ESDU as ESDU
+    from .methods import ESDX as ESDX
     from .methods import LCODEC as LCODEC
     from .methods import METHODS as METHODS
     from .methods import SCRUB as SCRUB
     from .methods import SSD as SSD
+    from .methods import UCE as UCE
     from .methods import UNSIR as UNSIR
     from .methods import BadTeacher as BadTeacher
     from .methods import BoundaryExpanding as BoundaryExpanding
     from .methods import BoundaryShrink as BoundaryShrink
+    from .methods import EraseDiff as EraseDiff
     from .methods import FineTune as FineTune
     from .methods import FisherForgetting as FisherForgetting
     from .methods import GradientAscent as GradientAscent
@@ -58,12 +62,14 @@ if TYPE_CHECKING:
     from .methods import Retrain as Retrain
     from .methods import SalUn as SalUn
     from .methods import Scissorhands as Scissorhands
+    from .methods import SelectiveAmnesia as SelectiveAmnesia
     from .methods import SFRon as SFRon
     from .models import build_net as build_net
     from .models import load_weights as load_weights
     from .models import save_weights as save_weights
     from .report import report as report
     from .tasks import Classification as Classification
+    from .tasks import Denoising as Denoising
     from .tasks import Regression as Regression
     from .training import RECIPES as RECIPES
     from .training import Recipe as Recipe
@@ -95,12 +101,12 @@ _HOMES = {
     "data": "Bundle Canaries ImageSet load_source plant_canaries select_forget",
     "evaluation": "evaluate grad_cam",
     "methods": (
-        "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE FineTune FisherForgetting "
-        "GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus NoT RandomLabel "
-        "Retrain SCRUB SFRon SSD SalUn Scissorhands UNSIR"
+        "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE ESDU ESDX EraseDiff FineTune "
+        "FisherForgetting GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus "
+        "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
     "models": "build_net load_weights save_weights",
-    "tasks": "Classification Regression",
+    "tasks": "Classification Denoising Regression",
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),

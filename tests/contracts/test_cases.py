@@ -13,12 +13,15 @@ from expunge.methods import METHODS
 class Case:
     """``base``: fast settings. ``other``: another legal value per field, and the fields
     that must be set for it to matter. ``ruin``: settings under which the method diverges;
-    None for one that cannot. ``whole_class``: it can forget all of a class only."""
+    None for one that cannot. ``whole_class``: it can forget all of a class only.
+    ``denoises``: it is run on a text-conditioned denoiser. ``random``: the seed matters."""
 
     base: dict[str, Any]
     other: dict[str, dict[str, Any]] = field(default_factory=dict)
     ruin: dict[str, Any] | None = field(default_factory=lambda: {"lr": 1e30})
     whole_class: bool = False
+    denoises: bool = False
+    random: bool = True
 
 
 _SGD = {
@@ -29,6 +32,24 @@ _SGD = {
     "weight_decay": {"weight_decay": 0.1},
 }
 _FAST = {"lr": 0.1, "epochs": 2, "batch_size": 8}
+
+_DENOISE = {"lr": 1e-3, "epochs": 1, "batch_size": 8}
+_ADAM = {
+    "lr": {"lr": 2e-3},
+    "epochs": {"epochs": 2},
+    "batch_size": {"batch_size": 7},
+    "momentum": {"momentum": 0.1},
+    "weight_decay": {"weight_decay": 0.1},
+}
+_ESD = Case(
+    {"lr": 1e-3, "steps": 3, "batch_size": 8},
+    {
+        **{name: value for name, value in _ADAM.items() if name != "epochs"},
+        "steps": {"steps": 2},
+        "guidance": {"guidance": 3.0},
+    },
+    denoises=True,
+)
 
 CASES: dict[str, Case] = {
     "bad-teacher": Case(
@@ -77,6 +98,35 @@ CASES: dict[str, Case] = {
         ruin=None,
     ),
     "delete": Case(_FAST, _SGD),
+    "erase-diff": Case(
+        _DENOISE,
+        {**_ADAM, "inner_steps": {"inner_steps": 2}, "share": {"share": 5.0}},
+        denoises=True,
+    ),
+    "esd-x": _ESD,
+    "esd-u": _ESD,
+    "selective-amnesia": Case(
+        {**_DENOISE, "samples": 8},
+        {
+            **_ADAM,
+            "penalty": {"penalty": 1e4},
+            "surrogate": {"surrogate": "other"},
+            "samples": {"samples": 16},
+            "group": {"group": 4},
+        },
+        denoises=True,
+    ),
+    "uce": Case(
+        {},
+        {
+            "erase": {"erase": 2.0},
+            "preserve": {"preserve": 0.5},
+            "ridge": {"ridge": 2.0},
+        },
+        ruin=None,
+        denoises=True,
+        random=False,
+    ),
     "fine-tune": Case(_FAST, _SGD),
     "gradient-ascent": Case(_FAST, _SGD),
     "l1-sparse": Case({**_FAST, "penalty": 1e-3}, {**_SGD, "penalty": {"penalty": 0.0}}),

@@ -52,8 +52,10 @@ class AutocastTask:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.task, name)
-        # Not a method like the others: a task without logits must go on having none.
-        return partial(self._logits, found) if name == "logits" else found
+        # Not methods like the others: a task without logits must go on having none.
+        if name == "logits":
+            return partial(self._logits, found)
+        return partial(self._predict, found) if name == "predict" else found
 
     def _logits(
         self, logits: Callable[..., tuple[Tensor, Tensor]], model: nn.Module, batch: Batch
@@ -61,6 +63,10 @@ class AutocastTask:
         with torch.autocast(self.device_type, torch.bfloat16):
             found, labels = logits(model, batch)
         return found.float(), labels
+
+    def _predict(self, predict: Callable[..., Tensor], *given: Any) -> Tensor:
+        with torch.autocast(self.device_type, torch.bfloat16):
+            return predict(*given).float()
 
 
 def with_precision(task: Task, precision: str, device: torch.device) -> Task:

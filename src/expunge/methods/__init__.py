@@ -5,6 +5,9 @@ from .bad_teacher import BadTeacher as BadTeacher
 from .boundary_expanding import BoundaryExpanding as BoundaryExpanding
 from .boundary_shrink import BoundaryShrink as BoundaryShrink
 from .delete import DELETE as DELETE
+from .erase_diff import EraseDiff as EraseDiff
+from .esd import ESDU as ESDU
+from .esd import ESDX as ESDX
 from .fine_tune import FineTune as FineTune
 from .fisher_forgetting import FisherForgetting as FisherForgetting
 from .gradient_ascent import GradientAscent as GradientAscent
@@ -20,8 +23,10 @@ from .retrain import Retrain as Retrain
 from .salun import SalUn as SalUn
 from .scissorhands import Scissorhands as Scissorhands
 from .scrub import SCRUB as SCRUB
+from .selective_amnesia import SelectiveAmnesia as SelectiveAmnesia
 from .sfron import SFRon as SFRon
 from .ssd import SSD as SSD
+from .uce import UCE as UCE
 from .unsir import UNSIR as UNSIR
 
 METHODS: dict[str, type[Method]] = {
@@ -48,6 +53,11 @@ METHODS: dict[str, type[Method]] = {
         SFRon,
         UNSIR,
         LCODEC,
+        ESDX,
+        ESDU,
+        UCE,
+        SelectiveAmnesia,
+        EraseDiff,
     )
 }
 METHODS.update(_plugins(METHODS))  # those of other packages

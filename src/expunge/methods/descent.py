@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..core.batches import Stream
 from ..core.run import Run
+from ..core.task import Task
 
 DEFAULT_BATCH = 256
 
@@ -18,19 +19,50 @@ def fitting_batch(asked: int | None, dataset: Any, default: int = DEFAULT_BATCH)
     return asked if asked is not None else max(1, min(default, len(dataset) // 16))
 
 
-class Descent:
-    """SGD over all trainable parameters along gradients that a method supplies.
+def is_adaptive(task: Task | None) -> bool:
+    """Whether the models of a task are trained by AdamW, whose rates are a hundredth."""
+    return getattr(task, "optimizer", "sgd") == "adamw"
 
-    A method that needs another optimiser puts it in ``optimizer`` before the first step.
+
+def optimizer_for(
+    task: Task | None,
+    parameters: Sequence[Tensor],
+    lr: float,
+    momentum: float,
+    weight_decay: float,
+) -> torch.optim.Optimizer:
+    """SGD, or AdamW where a task says that its models are trained so.
+
+    Denoisers are, and say ``optimizer = "adamw"``; ``momentum`` is then Adam's first beta,
+    and the weight decay is decoupled from the gradient.
+    """
+    if is_adaptive(task):
+        return torch.optim.AdamW(
+            parameters, lr=lr, betas=(momentum, 0.999), weight_decay=weight_decay
+        )
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
+
+
+class Descent:
+    """Steps over all trainable parameters along gradients that a method supplies.
+
+    By the optimiser of the task (``optimizer_for``). A method that needs another puts it in
+    ``optimizer`` before the first step.
     """
 
     def __init__(
-        self, model: nn.Module, run: Run, lr: float, momentum: float, weight_decay: float
+        self,
+        model: nn.Module,
+        run: Run,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        task: Task | None = None,
     ) -> None:
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer: torch.optim.Optimizer = torch.optim.SGD(
-            self.parameters, lr=lr, momentum=momentum, weight_decay=weight_decay
-        )
+        self.optimizer = optimizer_for(task, self.parameters, lr, momentum, weight_decay)
+        if is_adaptive(task):
+            run.decide("optimizer", "adamw", "the models of this task are trained with it")
         self._model, self._run = model, run
         self._stage, self._total = "", 0
 

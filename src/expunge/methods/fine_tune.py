@@ -54,7 +54,7 @@ class FineTune(Published):
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)
         stream = run.batches("retain", data.retain, size)
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         for step in descent.steps("fine-tune", self.epochs, stream):
             loss = task.loss(model, stream[step]).mean()
             descent.follow(run.gradient(loss, descent.parameters))

@@ -57,7 +57,7 @@ class GradientAscent(Published):
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.forget)
         stream = run.batches("forget", data.forget, size)
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         for step in descent.steps("ascent", self.epochs, stream):
             loss = task.loss(model, stream[step]).mean()
             descent.follow(run.gradient(-loss, descent.parameters))

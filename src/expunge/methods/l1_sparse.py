@@ -66,7 +66,7 @@ class L1Sparse(Published):
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)
         stream = run.batches("retain", data.retain, size)
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         for step in descent.steps("l1-sparse", self.epochs, stream):
             loss = task.loss(model, stream[step]).mean()
             norm = torch.stack([weight.abs().sum() for weight in descent.parameters]).sum()

@@ -72,7 +72,7 @@ class MUNBa:
         size = fitting_batch(self.batch_size, data.retain)
         retain = run.batches("retain", data.retain, size)
         forget = run.batches("forget", data.forget, min(size, len(data.forget)))
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         for step in descent.steps("munba", self.epochs, retain):
             kept = task.loss(model, retain[step]).mean()
             keep = run.gradient(kept, descent.parameters)

@@ -66,7 +66,7 @@ class NegGradPlus:
         size = fitting_batch(self.batch_size, data.retain)
         retain = run.batches("retain", data.retain, size)
         forget = run.batches("forget", data.forget, min(size, len(data.forget)))
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         beta = self.retain_weight
         for step in descent.steps("neg-grad-plus", self.epochs, retain):
             kept = task.loss(model, retain[step]).mean()

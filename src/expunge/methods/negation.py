@@ -72,7 +72,7 @@ class NoT:
         retain = run.batches("retain", data.retain, fitting_batch(self.batch_size, data.retain))
         # Before the first step, which on resuming is where a checkpoint replaces the weights.
         _negate_(model, self.layers)
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         for step in descent.steps("not", self.epochs, retain):
             loss = task.loss(model, retain[step]).mean()
             descent.follow(run.gradient(loss, descent.parameters))

@@ -11,7 +11,7 @@ from ..core.errors import InputError
 from ..core.run import Run
 from ..core.task import Task
 from ..tasks.labels import absent_labels
-from .descent import fitting_batch
+from .descent import fitting_batch, is_adaptive
 from .rate import choose_rate
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ _CLASSES = Plan(
     epochs=1.5,
 )
 _ODDS_SHARE = 0.1
+_ADAM = 0.01  # rates of Adam relative to those of SGD
 _LEAST_STEPS = 60  # of repair, for sets so small that an epoch is a few steps
 _WEIGHTS = {"held-out": 0.2, "ceiling": 0.1, "always": 0.05, "published": 0.05, "off": 0.0}
 
@@ -157,7 +158,8 @@ def _rate(
     if options.lr is not None:
         return options.lr
     size = fitting_batch(options.batch_size, data.retain, Plan.batch)
-
+    if is_adaptive(task):
+        start *= _ADAM
     found = run.once("rate", lambda: choose_rate(model, task, data, run, start=start, batch=size))
     run.decide("lr", found[0], found[1])
     return float(found[0])

@@ -65,6 +65,6 @@ class RandomLabel:
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         mixed = Mixed(task, data, run)
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         descend_on_wrong_labels(self, descent, model, mixed, run)
         return model

@@ -11,6 +11,7 @@ from ..core.data import UnlearningData
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import frozen_statistics
+from .descent import optimizer_for
 
 _STEPS = 10
 _LOWEST = 1e-5
@@ -23,9 +24,10 @@ def choose_rate(
 ) -> tuple[float, str]:
     """The largest of ``start``, a third of it, a ninth, … that does no harm, and why.
 
-    A trial takes ten SGD steps (momentum 0.9) on D_r with a copy of the model. It does no
-    harm if the loss on the batches it trains on stays below four times that before (or
-    below 0.2 percent of the task's loss ceiling, for nets that fit D_r to perfection).
+    A trial takes ten steps of the task's optimiser (momentum 0.9) on D_r with a copy of the
+    model. It does no harm if the loss on the batches it trains on stays below four times
+    that before (or below 0.2 percent of the task's loss ceiling, for nets that fit D_r to
+    perfection).
 
     Cost: ten forward and backward passes over a quarter of ``batch`` per trial; one trial
     where ``start`` is fine.
@@ -55,7 +57,7 @@ def _trial(model: nn.Module, task: Task, run: Run, stream: Stream, rate: float) 
     """Mean loss of the last three of the trial steps; infinite if it diverges."""
     private = copy.deepcopy(model)
     parameters = [p for p in private.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+    optimizer = optimizer_for(task, parameters, rate, 0.9, 0.0)
     losses = []
     for step in range(_STEPS):
         loss = task.loss(private, stream[step]).mean()

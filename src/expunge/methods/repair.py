@@ -49,7 +49,9 @@ class Repair:
     def __call__(self, model: nn.Module, stage: str) -> None:
         """Repair ``model`` in place; ``stage`` names it in checkpoints and in the history."""
         options, plan = self._options, self._plan
-        self._descent = Descent(model, self._run, plan.lr, options.momentum, options.weight_decay)
+        self._descent = Descent(
+            model, self._run, plan.lr, options.momentum, options.weight_decay, self._task
+        )
         self._covered = _places(model, options.cover)
         for step in self._descent.steps(stage, plan.epochs, self._retain, self._state):
             self._step(model, step)

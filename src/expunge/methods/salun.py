@@ -88,7 +88,7 @@ class SalUn(Published):
         mixed = Mixed(task, data, run)  # first: it may refuse the request
         masks = run.once("mask", lambda: self._masks(model, task, data, run))
         _hold_still(model, masks)
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         with freeze_masked(descent.optimizer, select_parameters(model), masks):
             descend_on_wrong_labels(self, descent, model, mixed, run)
         return model

@@ -114,7 +114,7 @@ class SFRon:
         forget = run.batches("forget", data.forget, min(size, len(data.forget)))
         kept = run.once("mask", lambda: self._masks(model, task, data, run, size))
         masks = [mask.to(run.device) for mask in kept]
-        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay)
+        descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         for step in descent.steps("sfron", self.epochs, retain):
             decay = (1 + math.cos(math.pi * step / descent.total)) / 2
             for group in descent.optimizer.param_groups:
