@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .data import Bundle as Bundle
     from .data import Canaries as Canaries
     from .data import ImageSet as ImageSet
+    from .data import LatentSet as LatentSet
+    from .data import encode_images as encode_images
     from .data import load_source as load_source
     from .data import plant_canaries as plant_canaries
     from .data import select_forget as select_forget
@@ -70,7 +72,11 @@ if TYPE_CHECKING:
     from .report import report as report
     from .tasks import Classification as Classification
     from .tasks import Denoising as Denoising
+    from .tasks import Noising as Noising
     from .tasks import Regression as Regression
+    from .tasks import denoiser_of as denoiser_of
+    from .tasks import text_to_image as text_to_image
+    from .tasks import with_denoiser as with_denoiser
     from .training import RECIPES as RECIPES
     from .training import Recipe as Recipe
     from .training import Sisa as Sisa
@@ -98,7 +104,9 @@ _HOMES = {
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "
         "Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
-    "data": "Bundle Canaries ImageSet load_source plant_canaries select_forget",
+    "data": (
+        "Bundle Canaries ImageSet LatentSet encode_images load_source plant_canaries select_forget"
+    ),
     "evaluation": "evaluate grad_cam",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE ESDU ESDX EraseDiff FineTune "
@@ -106,7 +114,9 @@ _HOMES = {
         "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
     "models": "build_net load_weights save_weights",
-    "tasks": "Classification Denoising Regression",
+    "tasks": (
+        "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
+    ),
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),

@@ -120,3 +120,13 @@ def test_core_needs_no_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_no_method_imports_a_task() -> None:
+    # A method knows a task by its protocol alone, so that it exists once for all of them.
+    kinds = {"classification", "regression", "denoising", "denoisers", "noising", "text_to_image"}
+    for path in sorted((ROOT / "src/expunge/methods").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not {name.rpartition(".")[2] for name in modules} & kinds, path.name
+        assert "tasks" not in {name.rpartition(".")[2] for name in modules}, path.name

@@ -4,6 +4,7 @@ from .bundle import Bundle, Canaries
 from .canaries import plant_canaries
 from .forget_list import request_digest, select_forget
 from .images import Augmentation, ImageSet
+from .latents import LatentSet, encode_images
 from .sources import SOURCES, load_source
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Bundle",
     "Canaries",
     "ImageSet",
+    "LatentSet",
+    "encode_images",
     "load_source",
     "plant_canaries",
     "request_digest",
