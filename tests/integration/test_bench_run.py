@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -69,6 +70,13 @@ def finished(tmp_path_factory):
     return folder, run(folder, rows), rows
 
 
+@pytest.fixture
+def breakable(finished, tmp_path):
+    """A copy of the finished bench: other tests, in whatever order, find theirs whole."""
+    folder, outcome, _ = finished
+    return shutil.copytree(folder, tmp_path / "copy"), outcome
+
+
 def test_every_result_of_the_grid_is_there(finished) -> None:
     folder, outcome, rows = finished
     bench = outcome.bench
@@ -90,8 +98,8 @@ def test_every_result_of_the_grid_is_there(finished) -> None:
         assert (one.seconds is None) == (one.kind == "untrained")
 
 
-def test_a_second_call_computes_nothing(finished) -> None:
-    folder, outcome, _ = finished
+def test_a_second_call_computes_nothing(breakable) -> None:
+    folder, outcome = breakable
     rows: list[str] = []
     again = run(folder, rows)
     assert announced(rows) == []
@@ -104,8 +112,8 @@ def test_other_seeds_share_the_original_but_not_the_retrained_model(finished) ->
     assert not list((folder / "store" / "running").glob("*/"))
 
 
-def test_a_label_is_no_part_of_a_result(finished) -> None:
-    folder, outcome, _ = finished
+def test_a_label_is_no_part_of_a_result(breakable) -> None:
+    folder, outcome = breakable
     methods = [table | {"label": f"my {table['label']}"} for table in tiny_bench()["method"]]
     rows: list[str] = []
     renamed = run(folder, rows, method=methods, title="Another")
@@ -136,8 +144,8 @@ def test_an_interrupted_bench_keeps_what_it_had_and_goes_on(finished, tmp_path) 
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "emptied"])
-def test_a_damaged_result_is_named_and_computed_again(finished, damage) -> None:
-    folder, outcome, _ = finished
+def test_a_damaged_result_is_named_and_computed_again(breakable, damage) -> None:
+    folder, outcome = breakable
     victim = next(one for one in outcome.bench.results if one.method == "FT" and one.seed == 1)
     path = folder / "store" / "results" / f"{victim.key}.json"
     text = path.read_text()
@@ -150,8 +158,8 @@ def test_a_damaged_result_is_named_and_computed_again(finished, damage) -> None:
     assert scores(again.bench) == scores(outcome.bench)
 
 
-def test_a_damaged_net_is_trained_again(finished) -> None:
-    folder, outcome, _ = finished
+def test_a_damaged_net_is_trained_again(breakable) -> None:
+    folder, outcome = breakable
     nets = sorted((folder / "store" / "nets").iterdir())
     nets[0].write_bytes(nets[0].read_bytes()[:-100])
     for path in (folder / "store" / "results").iterdir():
