@@ -171,7 +171,7 @@ def _line(row: Row, place: str, widest: float) -> Line:
     cells.append(
         Cell(
             seconds(took.mean),
-            f"± {number(took.sd)} s" if took.sd is not None else "",
+            f"± {fixed(took.sd, 0 if took.mean >= 10 else 2)} s" if took.sd is not None else "",
             key=f"{took.mean:.9g}",
         )
         if took
