@@ -28,6 +28,10 @@ COST = (
     "RTE (paper) divides by the time that the paper's 182 epochs would take, projected from the "
     "passes over the data."
 )
+RELEARN = (
+    "Relearn: accuracy in percent on unseen samples of a forgotten class, or else on the forget "
+    "set, while it is learnt again."
+)
 
 
 def facts(bench: Bench, section: Section | None = None) -> list[tuple[str, str]]:

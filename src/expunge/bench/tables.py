@@ -1,14 +1,15 @@
 """The tables of a bench as Markdown and as LaTeX, laid out as the paper's."""
 
 import re
+from collections.abc import Iterable
 
 from ..report.formats import MINUS, fixed
-from .caption import COST, FLOOR, GAPS, PARENTHESES, READING, facts, incomplete
+from .caption import COST, FLOOR, GAPS, PARENTHESES, READING, RELEARN, facts, incomplete
 from .result import Bench
 from .row import Row, Section, Stat
 from .rows import sections
 
-LEGEND = " ".join([READING, PARENTHESES, GAPS, FLOOR, COST])
+LEGEND = " ".join([READING, PARENTHESES, GAPS, FLOOR, COST, RELEARN])
 DASH = "\u2013"
 _SCORES = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 _LATEX = {
@@ -94,8 +95,10 @@ def escape_latex(text: str) -> str:
 
 
 def pipe_table(section: Section) -> str:
-    """One table as Markdown."""
-    head = ["Method", *_head(), "Seeds", "Remarks"]
+    """One table as Markdown; with a column of relearn curves where there are any."""
+    steps = next((row.curve for row in section.shown if row.curve), ())
+    relearn = [f"Relearn after {_dotted(step for step, _ in steps)} steps"] if steps else []
+    head = ["Method", *_head(), *relearn, "Seeds", "Remarks"]
     lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 2), "---"])]
     for row in section.shown:
         name = _escaped(row.method)
@@ -103,6 +106,8 @@ def pipe_table(section: Section) -> str:
         if not row.seeds:  # nothing else is known of it
             remarks = _escaped("; ".join(row.problems))
         cells = [f"**{name}**" if row.best else name, *_cells(row)]
+        if relearn:
+            cells.append(_dotted(fixed(one.mean, 0) for _, one in row.curve) or DASH)
         lines.append(_pipes([*cells, f"{len(row.seeds)}/{row.planned}", remarks]))
     return "\n".join(lines)
 
@@ -186,6 +191,10 @@ def spread(one: Stat | None, distance: float | None = None, digits: int = 2) -> 
     if one.sd is not None:
         text += f" ± {_short(one.sd, digits)}"
     return text if distance is None else f"{text} ({_short(abs(distance), digits)})"
+
+
+def _dotted(values: Iterable[object]) -> str:
+    return " · ".join(map(str, values))
 
 
 def _short(value: float, digits: int) -> str:

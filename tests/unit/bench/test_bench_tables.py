@@ -42,7 +42,19 @@ def test_markdown_has_a_table_per_scenario_with_its_flags() -> None:
     assert "l1-sparse: seed 1 not run" in text
     assert len(lines(text, "no\\_t")) == 2
     tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {13}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {14}
+
+
+def test_relearn_curves_have_a_column_where_there_are_any() -> None:
+    bench = benches.full()
+    steps = bench.results[0].relearn.steps if bench.results[0].relearn else []
+    assert steps
+    head = next(line for line in markdown(bench).splitlines() if line.startswith("| Method"))
+    assert f"Relearn after {' · '.join(map(str, steps))} steps" in head
+    row = lines(markdown(bench), "salun")[0]
+    assert re.search(r"\| \d+( · \d+)+ \| 3/3", row)
+    bare = [one.model_copy(update={"relearn": None}) for one in bench.results]
+    assert "Relearn after" not in markdown(bench.model_copy(update={"results": bare}))
 
 
 @pytest.mark.parametrize("write", [markdown, latex])
@@ -116,7 +128,7 @@ def test_hostile_text_stays_in_its_cell() -> None:
     assert "````text\n" in shown
     assert {
         len(re.findall(r"(?<!\\)\|", line)) for line in shown.splitlines() if line[:2] == "| "
-    } == {13}
+    } == {14}
 
 
 def test_latex_bolds_the_best_and_marks_the_slow() -> None:
