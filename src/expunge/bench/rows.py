@@ -76,12 +76,13 @@ def _section(
     fastest = min((one for one in timed if one is not None), default=None)
     untouched = groups.get(("original", 0, ""), {})
     before = {seed: one.relearn.accuracy[0] for seed, one in untouched.items() if one.relearn}
+    ratio = paper_ratio(bench.config, place[1])
     found = []
     for key in wanted:
         row = Row(*place, key[0], key[1], _label(*key), len(seeds))
         results = groups.get(key, {})
         row = _filled(row, results, reference, fastest, seeds)
-        row = _with_paper_rte(row, paper_ratio(bench.config, place[1]))
+        row = _with_paper_rte(row, ratio)
         found.append(_with_relearn_time(row, results, before))
     floor = next((row.avg_gap for row in found if row.number == SECOND), None)
     return Section(*place, _flagged(found, floor), floor, fastest)
