@@ -214,9 +214,11 @@ def _normalisation(
 def _augmentation(found: Collection, wishes: Wishes, shape: tuple[int, int, int]) -> Augmentation:
     """What suits the images: shifts by an eighth, and flips unless the images are grey."""
     wanted = wishes.augment
-    if wanted is False or (wanted is None and found.crop == 0 and not found.flip):
+    if wanted is False or (wanted is None and found.shift == 0 and not found.flip):
         return Augmentation.none()
     side = min(shape[1:])
-    crop = found.crop or side // 8
+    # A share, not pixels: images may have been brought to another size. Whoever asks for
+    # augmentation where the source has none gets the customary eighth.
+    crop = int(side * (found.shift or 1 / 8))
     flip = found.flip if found.flip is not None else shape[0] == 3
     return Augmentation(min(crop, side - 1), flip)

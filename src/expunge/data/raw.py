@@ -59,8 +59,8 @@ class Collection:
         test: The test file; None: a share of the training file is taken instead.
         classes: Names of the classes, if known.
         mean, std: Customary normalisation; None: computed from the training images.
-        crop, flip: Augmentation that suits the images; None: chosen by their size and
-            number of channels.
+        shift, flip: Augmentation that suits the images, see ``Source``; None: chosen by
+            their number of channels.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Collection:
     classes: list[str] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    crop: int | None = None
+    shift: float | None = None
     flip: bool | None = None
 
 

@@ -32,7 +32,7 @@ class Source:
         label_column: Needed where several columns look like labels.
         classes: Names of the classes, for files that do not tell them.
         mean, std: Customary normalisation; None: computed from the training images.
-        crop: Largest shift in pixels; None: an eighth of the side.
+        shift: Largest shift of an augmentation, as a share of the side; None: an eighth.
         flip: Whether a mirrored image is still of its class; None: unless it is grey.
         config: Which of the hub's configurations, where it has several.
     """
@@ -43,7 +43,7 @@ class Source:
     classes: tuple[str, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    crop: int | None = None
+    shift: float | None = None
     flip: bool | None = None
     config: str | None = None
 
@@ -53,29 +53,29 @@ _DIGITS = tuple("0123456789")
 SOURCES: dict[str, Source] = {
     "digits": Source(
         "1,797 grey 8x8 digits that come with scikit-learn; no download",
-        classes=_DIGITS, mean=(0.3053,), std=(0.3760,), crop=0, flip=False,
+        classes=_DIGITS, mean=(0.3053,), std=(0.3760,), shift=0, flip=False,
     ),
     "cifar10": Source(
         "60,000 colour images of 32x32 in 10 classes (Krizhevsky 2009)",
         hub="uoft-cs/cifar10",
         classes=("airplane", "automobile", "bird", "cat", "deer",
                  "dog", "frog", "horse", "ship", "truck"),
-        mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), crop=4, flip=True,
+        mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), flip=True,
     ),
     "cifar100": Source(
         "60,000 colour images of 32x32 in 100 classes (Krizhevsky 2009)",
         hub="uoft-cs/cifar100", label_column="fine_label",
-        mean=(0.5071, 0.4865, 0.4409), std=(0.2673, 0.2564, 0.2762), crop=4, flip=True,
+        mean=(0.5071, 0.4865, 0.4409), std=(0.2673, 0.2564, 0.2762), flip=True,
     ),
     "svhn": Source(
         "99,289 house numbers of 32x32 (Netzer et al. 2011)",
         hub="ufldl-stanford/svhn", config="cropped_digits",
         classes=_DIGITS, mean=(0.4377, 0.4438, 0.4728), std=(0.1980, 0.2010, 0.1970),
-        crop=4, flip=False,
+        flip=False,
     ),
     "faces": Source(
         "5,826 aligned CelebA faces of 128x128 of 249 people (Liu et al. 2015)",
-        mean=(0.5252, 0.4082, 0.3493), std=(0.2956, 0.2594, 0.2496), crop=8, flip=True,
+        mean=(0.5252, 0.4082, 0.3493), std=(0.2956, 0.2594, 0.2496), shift=1 / 16, flip=True,
     ),
     "imagefolder": Source("your folder of images, one sub-folder per class; needs path"),
 }  # fmt: skip
@@ -231,7 +231,7 @@ def _collect_address(source: str, path: Path | None, arguments: Mapping[str, Any
 
 
 def _described(found: Collection, known: Source) -> Collection:
-    return replace(found, mean=known.mean, std=known.std, crop=known.crop, flip=known.flip)
+    return replace(found, mean=known.mean, std=known.std, shift=known.shift, flip=known.flip)
 
 
 def _digits(path: Path | None, share: float) -> Collection:

@@ -54,7 +54,9 @@ def test_known_files_are_found_by_the_environment(cifar_root: Path) -> None:
     assert sizes(bundle) == (36, 4, 10)
     assert bundle.classes[3] == "cat"
     assert bundle.train.mean == SOURCES["cifar10"].mean
-    assert bundle.train.augmentation == Augmentation(4, True)
+    # Shifts are a share of the side, so they grow and shrink with the images.
+    assert load_source("cifar10", image_size=32).train.augmentation == Augmentation(4, True)
+    assert load_source("cifar10", image_size=16).train.augmentation == Augmentation(2, True)
     row = int(bundle.train.ids[5].removeprefix("train/"))
     assert np.array_equal(np.asarray(bundle.train.picture(5)), random_pixels(50)[row])
     assert bundle.test.ids[3] == "test/3"
