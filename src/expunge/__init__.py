@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     from .data import load_source as load_source
     from .data import plant_canaries as plant_canaries
     from .data import select_forget as select_forget
+    from .evaluation import DrawingPlan as DrawingPlan
+    from .evaluation import ImageJudge as ImageJudge
+    from .evaluation import Prompt as Prompt
+    from .evaluation import draw as draw
     from .evaluation import evaluate as evaluate
+    from .evaluation import evaluate_drawings as evaluate_drawings
     from .evaluation import grad_cam as grad_cam
     from .methods import DELETE as DELETE
     from .methods import ESDU as ESDU
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from .tasks import denoiser_of as denoiser_of
     from .tasks import text_to_image as text_to_image
     from .tasks import with_denoiser as with_denoiser
+    from .tasks.pixels import PixelPipeline as PixelPipeline
     from .training import RECIPES as RECIPES
     from .training import Recipe as Recipe
     from .training import Sisa as Sisa
@@ -94,6 +100,7 @@ if TYPE_CHECKING:
     from .workflow import measure_memorisation as measure_memorisation
     from .workflow import run_seeds as run_seeds
     from .workflow import run_unlearn as run_unlearn
+    from .workflow import text_to_image_demo as text_to_image_demo
 
 __version__ = "0.1.0"
 
@@ -107,7 +114,7 @@ _HOMES = {
     "data": (
         "Bundle Canaries ImageSet LatentSet encode_images load_source plant_canaries select_forget"
     ),
-    "evaluation": "evaluate grad_cam",
+    "evaluation": "DrawingPlan ImageJudge Prompt draw evaluate evaluate_drawings grad_cam",
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE ESDU ESDX EraseDiff FineTune "
         "FisherForgetting GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus "
@@ -117,12 +124,13 @@ _HOMES = {
     "tasks": (
         "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
     ),
+    "tasks.pixels": "PixelPipeline",
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),
     "workflow": (
         "check_run demo demo_config evaluate_weights explain measure_memorisation run_seeds "
-        "run_unlearn"
+        "run_unlearn text_to_image_demo"
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -1,11 +1,14 @@
 """``expunge demo``."""
 
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import expunge
+from expunge import InputError
 
 from . import show
 from .errors import COMMAND
@@ -15,24 +18,42 @@ from .progress import progress
 NEEDS_ARGUMENTS = False
 
 
+class Task(StrEnum):
+    """What the demonstration's model does."""
+
+    CLASSIFICATION = "classification"
+    TEXT_TO_IMAGE = "text-to-image"
+
+
 def command(
+    task: Annotated[
+        Task, typer.Option(help="What the net does: classify digits, or draw them from words.")
+    ] = Task.CLASSIFICATION,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where results go.")
-    ] = Path("runs/demo"),
+        Path | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="runs/demo, or runs/demo-TASK."),
+    ] = None,
     overrides: Overrides = None,
     resume: Resume = False,
     json: Json = False,
 ) -> None:
     """Train a small net on real images, forget a tenth of them, and compare with retraining.
 
-    Takes a minute or so on two cores, and needs no network.
+    Takes a minute or so on two cores (drawing: some minutes), and needs no network.
 
-    Example: expunge demo
+    Example: expunge demo --task text-to-image
     """
+    draws = task is Task.TEXT_TO_IMAGE
+    out = out or Path(f"runs/demo-{task.value}" if draws else "runs/demo")
+    if draws and overrides:
+        raise InputError(f"--set does not apply to --task {task.value}, which has no config")
     with progress() as listen:
-        record = expunge.demo(
-            out, resume=resume, on_log=listen, command=COMMAND.get(), overrides=overrides or []
+        run = (
+            expunge.text_to_image_demo
+            if draws
+            else partial(expunge.demo, overrides=overrides or [])
         )
+        record = run(out, resume=resume, on_log=listen, command=COMMAND.get())
     if json:
         print(record.to_json(), end="")
     else:

@@ -36,11 +36,13 @@ def table(rows: list[list[str]], head: list[str], *, numbers: bool = True) -> No
 
 def scores(found: Mapping[str, Mapping[str, float | None]]) -> None:
     """Accuracies and the attack of several models, in percent."""
+    shown = [key for key in COLUMNS if any(one.get(key) is not None for one in found.values())]
+    shown = shown or list(COLUMNS)
     rows = [
-        [name.replace("_", " "), *(_percent(values.get(key)) for key in COLUMNS)]
+        [name.replace("_", " "), *(_percent(values.get(key)) for key in shown)]
         for name, values in found.items()
     ]
-    table(rows, ["accuracy in %", *COLUMNS.values()])
+    table(rows, ["accuracy in %", *(COLUMNS[key] for key in shown)])
 
 
 def summary(record: "Record", folder: Path) -> None:
@@ -60,7 +62,8 @@ def summary(record: "Record", folder: Path) -> None:
     print(f"Unlearning took {record.cost.seconds:.1f} s{share}.")
     for warning in record.warnings:
         print(f"Warning: {warning}")
-    print(f"Report: {folder / 'report.html'}\nModel:  {folder / 'model.safetensors'}")
+    model = "pipeline" if record.drawings else "model.safetensors"
+    print(f"Report: {folder / 'report.html'}\nModel:  {folder / model}")
 
 
 def _percent(value: float | None) -> str:

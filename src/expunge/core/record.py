@@ -10,6 +10,7 @@ from .checkpoint import write_atomically
 from .errors import InputError
 
 SCHEMA: Literal["expunge.record/1"] = "expunge.record/1"
+PromptGroup = Literal["target", "synonym", "neighbour", "other"]
 
 
 class _Strict(BaseModel):
@@ -65,7 +66,11 @@ class Cost(_Strict):
 
 
 class Scores(_Strict):
-    """Of one model. Accuracies and ``mia`` in percent, losses in the task's unit."""
+    """Of one model. Accuracies and ``mia`` in percent, losses in the task's unit.
+
+    Of a model that draws, accuracies are those of a judge who looks at the drawings, and
+    ``fid`` is their Fréchet distance from real images of what was kept.
+    """
 
     forget_accuracy: float | None = None
     retain_accuracy: float | None = None
@@ -74,6 +79,7 @@ class Scores(_Strict):
     forget_loss: float | None = None
     retain_loss: float | None = None
     test_loss: float | None = None
+    fid: float | None = None
 
 
 class Relearn(_Strict):
@@ -97,7 +103,10 @@ class Distributions(_Strict):
 
 
 class ClassChange(_Strict):
-    """Test accuracy in percent on one class: original, unlearned, retrained."""
+    """Test accuracy in percent on one class: original, unlearned, retrained.
+
+    Of models that draw: the share of drawings of the class that a judge takes for it.
+    """
 
     label: int
     name: str
@@ -112,6 +121,29 @@ class Sample(_Strict):
     label: str
     png: str
     probability: dict[str, float] = Field(default_factory=dict)
+
+
+class Drawing(_Strict):
+    """What each model draws for one prompt from one seed.
+
+    ``group`` is ``target`` (what is to be forgotten), ``synonym``, ``neighbour`` or ``other``.
+    ``png`` holds base64 PNGs by model; ``seen`` what a judge takes each for.
+    """
+
+    group: PromptGroup
+    prompt: str
+    seed: int
+    png: dict[str, str]
+    seen: dict[str, str] = Field(default_factory=dict)
+
+
+class PromptScore(_Strict):
+    """Share in percent of a prompt's drawings that a judge takes for ``label``, by model."""
+
+    group: PromptGroup
+    prompt: str
+    label: str
+    recognised: dict[str, float]
 
 
 class Verdict(_Strict):
@@ -148,6 +180,9 @@ class Record(_Strict):
     distributions: Distributions | None = None
     per_class: list[ClassChange] = Field(default_factory=list)
     samples: list[Sample] = Field(default_factory=list)
+    drawings: list[Drawing] = Field(default_factory=list)
+    prompts: list[PromptScore] = Field(default_factory=list)
+    drawing_protocol: dict[str, Any] = Field(default_factory=dict)
     history: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     verdict: Verdict

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..core.batches import Stream
 from ..core.run import Run
 from ..core.task import Task
+from ..training.optimizers import is_adaptive, optimizer_for
 
 DEFAULT_BATCH = 256
 
@@ -17,30 +17,6 @@ DEFAULT_BATCH = 256
 def fitting_batch(asked: int | None, dataset: Any, default: int = DEFAULT_BATCH) -> int:
     """The batch size asked for, or a default that leaves a small set 16 steps a pass."""
     return asked if asked is not None else max(1, min(default, len(dataset) // 16))
-
-
-def is_adaptive(task: Task | None) -> bool:
-    """Whether the models of a task are trained by AdamW, whose rates are a hundredth."""
-    return getattr(task, "optimizer", "sgd") == "adamw"
-
-
-def optimizer_for(
-    task: Task | None,
-    parameters: Sequence[Tensor],
-    lr: float,
-    momentum: float,
-    weight_decay: float,
-) -> torch.optim.Optimizer:
-    """SGD, or AdamW where a task says that its models are trained so.
-
-    Denoisers are, and say ``optimizer = "adamw"``; ``momentum`` is then Adam's first beta,
-    and the weight decay is decoupled from the gradient.
-    """
-    if is_adaptive(task):
-        return torch.optim.AdamW(
-            parameters, lr=lr, betas=(momentum, 0.999), weight_decay=weight_decay
-        )
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
 
 class Descent:

@@ -1,6 +1,6 @@
 """What Scissorhands does where its caller did not say: a few rules, each with a reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +11,8 @@ from ..core.errors import InputError
 from ..core.run import Run
 from ..core.task import Task
 from ..tasks.labels import absent_labels
-from .descent import fitting_batch, is_adaptive
+from ..training.optimizers import is_adaptive
+from .descent import fitting_batch
 from .rate import choose_rate
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ _CLASSES = Plan(
     lr=0.05,
     epochs=1.5,
 )
+# Of a denoiser, a tenth of a percent is trimmed, as published for Stable Diffusion; nothing in
+# its loss says whether that was enough. Repair takes longer than for a classifier of the size.
+_CONCEPTS = replace(_CLASSES, trim=(0.001,), lr=0.1)
+_DENOISING_STEPS = 200
 _ODDS_SHARE = 0.1
 _ADAM = 0.01  # rates of Adam relative to those of SGD
 _LEAST_STEPS = 60  # of repair, for sets so small that an epoch is a few steps
@@ -66,7 +71,7 @@ def make_plan(
     """
     share = absent_share(task, data)
     whole = share > 0.5
-    base = _CLASSES if whole else _SAMPLES
+    base = (_CONCEPTS if is_adaptive(task) else _CLASSES) if whole else _SAMPLES
     run.decide(
         "scenario",
         "whole classes" if whole else "samples of known classes",
@@ -88,7 +93,7 @@ def make_plan(
         constraint=constraint,
         forget_weight=weight,
         lr=_rate(options, base.lr, model, task, data, run),
-        epochs=_epochs(options, base, data, run),
+        epochs=_epochs(options, base, task, data, run),
         batch=base.batch,
         odds_share=_odds_share(options, constraint, task, run),
     )
@@ -165,12 +170,15 @@ def _rate(
     return float(found[0])
 
 
-def _epochs(options: "Scissorhands", base: Plan, data: UnlearningData, run: Run) -> float:
+def _epochs(
+    options: "Scissorhands", base: Plan, task: Task, data: UnlearningData, run: Run
+) -> float:
     if options.epochs is not None:
         return options.epochs
+    least = _DENOISING_STEPS if is_adaptive(task) else _LEAST_STEPS
     size = fitting_batch(options.batch_size, data.retain, base.batch)
-    epochs = max(base.epochs, _LEAST_STEPS / max(1, len(data.retain) // size))
-    run.decide("epochs", epochs, f"measured on pilot seeds; at least {_LEAST_STEPS} steps")
+    epochs = max(base.epochs, least / max(1, len(data.retain) // size))
+    run.decide("epochs", epochs, f"measured on pilot seeds; at least {least} steps")
     return epochs
 
 

@@ -11,7 +11,7 @@ from ..core.data import UnlearningData
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import frozen_statistics
-from .descent import optimizer_for
+from ..training.optimizers import optimizer_for
 
 _STEPS = 10
 _LOWEST = 1e-5

@@ -91,12 +91,15 @@ class Repair:
             unseen = self._judged(held)
             row["held_out_loss"], *moments = self._means(held, unseen, unseen.square())
             row["active"] = float(self._gate.open(reached, *moments))
+        ceiling = self._task.loss_ceiling
         if kind == "ceiling":
-            row["active"] = float(row["forget_loss"] < self._task.loss_ceiling)
+            # By samples, not by their mean: a few far above would hide those still below.
+            [below] = self._means((seen < ceiling).float())
+            row["active"] = float(below > 0)
         if not row.get("active", 1.0):
             return row, None
         if kind != "always":
-            losses = losses.clamp(max=self._task.loss_ceiling)
+            losses = losses.clamp(max=ceiling)
         ascended = self._judged(losses).mean()
         gradient = self._run.gradient(ascended, self._descent.parameters)
         return row, (gradient, gradient)

@@ -41,8 +41,8 @@ class Scissorhands(Published):
     that moment (by a standard error of what that data can tell), since a constraint that
     always binds pushes D_f beyond what unseen data would reach. ``"ceiling"``: only while
     the loss on D_f is below ``task.loss_ceiling``, for what is to become unknown
-    altogether, such as a class. ``"published"``: as the authors' code does, see
-    ``published``. ``"off"`` repairs on D_r alone. ``"auto"``
+    altogether, such as a class; samples above it no longer count. ``"published"``: as the
+    authors' code does, see ``published``. ``"off"`` repairs on D_r alone. ``"auto"``
     chooses, as do all fields whose default is None or ``"auto"``; what was chosen, and why,
     is in the record (``make_plan``).
 
@@ -169,6 +169,9 @@ class Scissorhands(Published):
             if self.trim != "auto":
                 return
             left = look.accuracy(model, Split.FORGET, suffix)
+            if left is None:
+                look.run.decide("trim", share, "there are no accuracies to judge a larger one by")
+                return
             look.run.decide("trim", share, f"after repair {left:.1f} % of D_f are right")
             if left <= _GONE:
                 return
@@ -178,7 +181,7 @@ class Scissorhands(Published):
         if self.lr is not None:
             Repair(self, plan, look.task, look.data, look.run)(model, "repair")
             return
-        before = look.accuracy(model, Split.RETAIN, "-before")
+        before = look.accuracy(model, Split.RETAIN, "-before") or 0.0
         start = {name: value.to("cpu", copy=True) for name, value in model.state_dict().items()}
         for turn in range(_TURNS):
             suffix = f"-{turn + 1}" if turn else ""
@@ -186,7 +189,7 @@ class Scissorhands(Published):
                 model.load_state_dict(start)
             stage = Repair(self, plan, look.task, look.data, look.run, suffix)
             stage(model, f"repair{suffix}")
-            lost = before - look.accuracy(model, Split.RETAIN, suffix)
+            lost = before - (look.accuracy(model, Split.RETAIN, suffix) or 0.0)
             if turn:
                 look.run.decide("lr", plan.lr, f"turn {turn + 1}: larger rates cost too much")
             if lost <= _BEARABLE:
@@ -202,14 +205,15 @@ class Look:
     data: UnlearningData
     run: Run
 
-    def accuracy(self, model: nn.Module, split: Split, suffix: str) -> float:
-        """Percent predicted rightly; 0 for tasks without a notion of that."""
+    def accuracy(self, model: nn.Module, split: Split, suffix: str) -> float | None:
+        """Percent predicted rightly; None for tasks without a notion of that."""
         dataset = getattr(self.data, split)
 
-        def look() -> float:
-            return probe(model, self.task, dataset, _LOOK, self.run.device).accuracy or 0.0
+        def look() -> float | None:
+            return probe(model, self.task, dataset, _LOOK, self.run.device).accuracy
 
-        return float(self.run.once(f"look{suffix}", look))
+        found: float | None = self.run.once(f"look{suffix}", look)
+        return found
 
 
 def _check_pattern(name: str, pattern: str | None) -> None:

@@ -5,6 +5,7 @@ from .canary import canary_memorisation as canary_memorisation
 from .canary import canary_recovery as canary_recovery
 from .cka import linear_cka as linear_cka
 from .cost import run_time_efficiency as run_time_efficiency
+from .frechet import frechet_distance as frechet_distance
 from .gap import GAP_FIELDS as GAP_FIELDS
 from .gap import average_gap as average_gap
 from .gap import mean_scores as mean_scores

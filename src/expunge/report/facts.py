@@ -44,7 +44,9 @@ def tiles(record: Record) -> list[Fact]:
             count(record.request.size),
             f"{share(record.request.size, total)} of {count(total)}" if total else "",
         ),
-        Fact(
+        _drawn(record)
+        if record.drawings
+        else Fact(
             "Avg. Gap to retrained",
             None if gap is None else number(gap),
             "points" if before is None else f"points; before: {number(before)}",
@@ -58,6 +60,20 @@ def tiles(record: Record) -> list[Fact]:
             "not known: no retraining timed",
         ),
     ]
+
+
+def _drawn(record: Record) -> Fact:
+    """How often a model still draws what was to be forgotten."""
+    share = {key: known(one.forget_accuracy) for key, one in record.scores.items()}
+    others = ((key, share.get(key)) for key in ("original", "retrained"))
+    named = [f"{key} {percent(value, 0)}" for key, value in others if value is not None]
+    after = share.get("unlearned")
+    return Fact(
+        "Still drawn when asked for",
+        None if after is None else percent(after, 0),
+        "; ".join(named),
+        "not known: no classifier looked at the drawings",
+    )
 
 
 def cost(record: Record) -> list[Fact]:

@@ -1,18 +1,18 @@
 """What the templates print, worked out from a record: facts, cells, figures, pictures."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from expunge.core.record import Record, Sample
 
+from . import drawings
 from .charts import Figure
 from .classes import class_figure
 from .facts import cost, provenance, tiles
 from .formats import clip, known, moment, number, percent, plain, sentence, signed
 from .histograms import distribution_figure
+from .pictures import checked
 from .plots import relearn_figure, score_figure
 from .repair import repair_figures
 from .words import (
@@ -32,7 +32,6 @@ from .words import (
 PICTURE_BYTES = 500_000
 MOST_PICTURES = 60
 MOST_LINES = 60
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,14 @@ def build(record: Record) -> dict[str, Any]:
         "roles": [(key, model_name(key), ROLES[key]) for key in MODELS if _has(record, key)],
         "models": _models(record),
         "rows": score_rows(record),
-        "scores_words": SCORES,
+        "scores_words": score_words(record),
         "bars": bars(record),
         "figures": figures(record),
         "pictures": pictures(record.samples),
         "more_pictures": max(0, len(record.samples) - len(pictures(record.samples))),
+        "drawing_groups": drawings.groups(record),
+        "prompt_table": drawings.prompt_table(record),
+        "drawing_protocol": _pairs(record.drawing_protocol),
         "cost": cost(record),
         "decisions": [
             (
@@ -119,11 +121,16 @@ def _models(record: Record) -> list[tuple[str, str]]:
     return [(key, model_name(key)) for key in MODELS if key in record.scores]
 
 
+def score_words(record: Record) -> tuple[ScoreWords, ...]:
+    """The scores of a page: of a model that draws, or of one that answers."""
+    return drawings.SCORES if record.drawings else SCORES
+
+
 def score_rows(record: Record) -> list[Row]:
     """One row per score, then the average gap; a loss that no model has gets no row."""
     target = record.scores.get("retrained")
     rows = []
-    for words in SCORES:
+    for words in score_words(record):
         goal = known(getattr(target, words.field)) if target else None
         cells = [_cell(record, key, words, goal) for key, _ in _models(record)]
         if words.percent or any(cell.value for cell in cells):
@@ -175,7 +182,7 @@ def pictures(samples: Sequence[Sample]) -> list[Picture]:
     room = PICTURE_BYTES
     found = []
     for sample in samples[:MOST_PICTURES]:
-        png = _checked(sample.png)
+        png = checked(sample.png)
         room -= len(png or "")
         if room < 0:
             break
@@ -186,15 +193,6 @@ def pictures(samples: Sequence[Sample]) -> list[Picture]:
         ]
         found.append(Picture(clip(sample.label, 60), png, odds))
     return found
-
-
-def _checked(png: str) -> str | None:
-    """The base64 text if it really is a PNG; anything else must not reach the page."""
-    try:
-        image = base64.b64decode(png, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return png if image.startswith(_PNG) else None
 
 
 def _pairs(values: dict[str, Any]) -> list[tuple[str, str]]:

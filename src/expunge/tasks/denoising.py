@@ -9,13 +9,16 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..core.batches import seeded
-from ..core.checks import check_positive
+from ..core.checks import check_choice, check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, InputError, ModelError
 from ..core.task import Batch
 from .denoisers import Call, Conditions, call_denoiser
 from .forms import unpack
 from .noising import Noising
+
+WEIGHTINGS = ("uniform", "unexplained")
+_LEAST_UNEXPLAINED = 0.02  # bounds the weight of levels that are nearly all noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,12 @@ class Denoising:
         call: How the model is called; ``call_denoiser`` knows those of diffusers.
         loss_ceiling: Loss beyond which a sample counts as forgotten, > 0. Predicting
             nothing at all costs 1 for ε and v of standardised samples.
+        weighting: ``"uniform"`` weighs all levels alike, as models are trained. ``"unexplained"``
+            divides the loss at each level by what it costs to know nothing (see
+            ``Noising.unexplained``; at least 0.02): 1 means that at every level. Models that
+            unlearn by the uniform loss spend it where there is little noise and errors cost most;
+            what an image shows is decided where there is much.
+
     Methods step by AdamW on it (``optimizer``), as denoisers are trained: their rates are
     those of Adam, 1e-5 to 1e-3.
     """
@@ -70,8 +79,10 @@ class Denoising:
         dropout: float = 0.1,
         call: Call = call_denoiser,
         loss_ceiling: float = 1.0,
+        weighting: str = "uniform",
     ) -> None:
         check_positive(loss_ceiling=loss_ceiling)
+        check_choice(WEIGHTINGS, weighting=weighting)
         if not 0 <= dropout < 1:
             raise InputError(f"expected dropout of at least 0 and below 1, got {dropout!r}")
         sizes = {name: tuple(value.shape[:2]) for name, value in conditions.items()}
@@ -80,7 +91,7 @@ class Denoising:
                 f"expected conditions of one shape (conditions + 1, wordings, ...), got {sizes}"
             )
         self.noising, self.conditions, self.dropout = noising, dict(conditions), dropout
-        self.loss_ceiling = loss_ceiling
+        self.loss_ceiling, self.weighting = loss_ceiling, weighting
         self._call = call
         last, self.wordings = next(iter(sizes.values()))
         self.num_conditions = last - 1
@@ -104,7 +115,7 @@ class Denoising:
         return self.num_conditions
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Squared error of each sample, the mean over its entries, float32 (B,).
+        """Squared error of each sample, the mean over its entries, weighted, float32 (B,).
 
         Raises:
             DataError: If samples are not finite, or a label has no condition.
@@ -112,7 +123,10 @@ class Denoising:
         """
         drawn = self.draw(model, batch)
         found = self.predict(model, drawn.noised, drawn.levels, drawn.conditions)
-        return (found.float() - drawn.goal).square().flatten(1).mean(1)
+        errors = (found.float() - drawn.goal).square().flatten(1).mean(1)
+        if self.weighting == "uniform":
+            return errors
+        return errors / self.noising.unexplained(drawn.levels).clamp(min=_LEAST_UNEXPLAINED)
 
     def draw(self, model: nn.Module, batch: Batch) -> Drawn:
         """Levels, noise and wordings for a batch; ``model`` only says whether it trains."""

@@ -87,6 +87,25 @@ class Noising:
         signal, share = self._at(levels, clean)
         return signal * noise - share * clean
 
+    def unexplained(self, levels: Tensor) -> Tensor:
+        r"""Loss of who knows nothing of x_0 but mean 0 and variance 1, (B,).
+
+        The best linear guess of :math:`y = p x_0 + q \epsilon` from x_t misses
+        :math:`(p s_t - q a_t)^2 / (a_t^2 + s_t^2)`.
+
+        Args:
+            levels: int64 (B,) from 0 to T - 1.
+        """
+        a, s = (part.to(levels.device)[levels] for part in (self.signal, self.noise))
+        one, zero = torch.ones_like(a), torch.zeros_like(a)
+        p, q = {
+            "epsilon": (zero, one),
+            "sample": (one, zero),
+            "flow": (-one, one),
+            "v_prediction": (-s, a),
+        }[self.prediction]
+        return (p * s - q * a).square() / (a.square() + s.square())
+
     def told(self, levels: Tensor) -> Tensor:
         """The times that the model is told, (B,), on the device of ``levels``."""
         return self.times.to(levels.device)[levels]

@@ -18,6 +18,7 @@ from ..core.precision import with_precision
 from ..core.run import Log, Run
 from ..core.task import Task
 from ..core.unlearn import model_digest
+from .optimizers import optimizer_for
 from .recipes import Recipe
 
 
@@ -105,11 +106,13 @@ def fit(
     model.train()
     model.to(memory_format=torch.channels_last)  # only 4-D weights are affected
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.SGD(
+    optimizer = optimizer_for(
+        task,
         _groups(model, recipe),
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
+        recipe.lr,
+        recipe.momentum,
+        recipe.weight_decay,
+        recipe.nesterov,
     )
     stream = run.batches(stage, dataset, min(recipe.batch_size, len(dataset)))
     total = recipe.steps(len(stream))

@@ -11,3 +11,4 @@ from .prepare import prepare as prepare
 from .score import evaluate_weights as evaluate_weights
 from .seeds import run_seeds as run_seeds
 from .unlearn import run_unlearn as run_unlearn
+from .word_demo import text_to_image_demo as text_to_image_demo

@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.report import records
 
-from expunge.report import words
+from expunge.report import drawings, words
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,9 @@ def test_verdict(status: str, name: str, part: str) -> None:
 
 def test_every_score_of_the_record_is_explained() -> None:
     fields = set(type(records.full().scores["original"]).model_fields)
-    assert {one.field for one in words.SCORES} == fields
-    assert all(one.short.endswith(".") and one.long.endswith(".") for one in words.SCORES)
+    everything = (*words.SCORES, *drawings.SCORES)
+    assert {one.field for one in everything} == fields
+    assert all(one.short.endswith(".") and one.long.endswith(".") for one in everything)
 
 
 def test_unnamed_models_get_a_readable_name() -> None:

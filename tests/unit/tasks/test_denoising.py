@@ -226,3 +226,22 @@ def test_a_prediction_of_another_shape_is_named() -> None:
     samples, labels = tiny.blurred(6)
     with pytest.raises(ModelError, match="from Short"):
         call_denoiser(Short(), samples, labels, {"class_labels": labels})
+
+
+def test_the_unexplained_weighting_divides_by_what_ignorance_costs() -> None:
+    cosine = diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2")
+    plain, weighted = (
+        task_of(tiny.words(), cosine, weighting=one) for one in ("uniform", "unexplained")
+    )
+    model, batch = tiny.text_unet(), tiny.blurred(16)
+    levels = plain.draw(model, batch).levels  # in evaluation mode, those of the batch
+    share = plain.noising.unexplained(levels).clamp(min=0.02)
+    assert share.min() < 0.1 < share.max()
+    with torch.no_grad():
+        expected = plain.loss(model, batch) / share
+        torch.testing.assert_close(weighted.loss(model, batch), expected)
+
+
+def test_an_unknown_weighting_is_refused() -> None:
+    with pytest.raises(InputError, match="weighting"):
+        tiny.text_task(weighting="snr")

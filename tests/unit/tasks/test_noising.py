@@ -1,5 +1,7 @@
 """Noise levels against the schedulers of diffusers, which mix samples themselves."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -76,3 +78,25 @@ def test_an_unknown_prediction_is_refused() -> None:
     scheduler = diffusers.DDPMScheduler(prediction_type="score")
     with pytest.raises(InputError, match=r"prediction_type .* got 'score'"):
         Noising.of(scheduler)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        *(diffusers.DDPMScheduler(prediction_type=kind)
+          for kind in ("epsilon", "v_prediction", "sample")),
+        diffusers.FlowMatchEulerDiscreteScheduler(),
+    ],
+    ids=["epsilon", "v", "sample", "flow"],
+)  # fmt: skip
+def test_the_unexplained_loss_is_that_of_the_best_linear_guess(scheduler: Any) -> None:
+    noising = Noising.of(scheduler)
+    generator = torch.Generator().manual_seed(2)
+    clean, noise = torch.randn(2, 40_000, 1, generator=generator)
+    for level in (20, 400, 900):
+        levels = torch.full((len(clean),), level)
+        mixed, goal = noising.mix(clean, noise, levels), noising.goal(clean, noise, levels)
+        slope = (mixed * goal).sum() / mixed.square().sum()  # least squares
+        left = (goal - slope * mixed).square().mean()
+        found = noising.unexplained(levels[:1])[0]
+        torch.testing.assert_close(found, left, rtol=0.04, atol=1e-3)
