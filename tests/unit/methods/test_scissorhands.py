@@ -192,18 +192,34 @@ def test_one_step_below_the_ceiling_by_hand(blob_conv_model, blobs, task):
     assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
 
 
+def mislabelled(blobs, wrong):
+    """The blobs with wrong labels on ``wrong`` (a slice) of D_f, whose losses are high then."""
+    inputs, labels = (column.clone() for column in blobs.forget.tensors)
+    labels[wrong] = (labels[wrong] + 1) % 3
+    return replace(blobs, forget=TensorDataset(inputs, labels))
+
+
+def ceiling_runs(model, data, task):
+    """A repair that is held at the ceiling, and a plain one."""
+    options = {"trim": "off", "lr": 0.01, "epochs": 1, "batch_size": 15}
+    methods = [Scissorhands(constraint=one, **options) for one in ("ceiling", "off")]
+    return [unlearn(model, data, one, task=task, guard=LENIENT) for one in methods]
+
+
 def test_above_the_ceiling_repair_is_plain(blob_conv_model, blobs, task):
     low = replace(task, loss_ceiling=1e-6)
-    options = {"trim": "off", "lr": 0.01, "epochs": 1, "batch_size": 15}
-    shut, plain = (
-        unlearn(
-            blob_conv_model, blobs, Scissorhands(constraint=one, **options), task=low, guard=LENIENT
-        )
-        for one in ("ceiling", "off")
-    )
+    shut, plain = ceiling_runs(blob_conv_model, mislabelled(blobs, slice(None)), low)
     assert all(row["active"] == 0 for row in shut.history)
     for a, b in zip(shut.model.parameters(), plain.model.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_samples_far_above_the_ceiling_do_not_hide_those_below(blob_conv_model, blobs, task):
+    low = replace(task, loss_ceiling=0.5)
+    held, _ = ceiling_runs(blob_conv_model, mislabelled(blobs, slice(0, 10)), low)
+    first = held.history[0]
+    assert first["forget_loss"] > low.loss_ceiling  # by their mean they would be gone
+    assert first["active"] == 1
 
 
 def test_a_class_that_is_held_at_the_ceiling_is_learnt_again_more_slowly(blob_model, blobs, task):
