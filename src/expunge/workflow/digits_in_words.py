@@ -1,6 +1,7 @@
 """The digits of scikit-learn with captions, and a tiny Stable Diffusion that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,19 @@ def require(package: str) -> Any:
             f"text-to-image needs {package}, which cannot be imported ({error}); "
             'run: pip install "expunge[diffusion]"'
         ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Inside, transformers shows no bars of its own; they would break up those of a command."""
+    logs = require("transformers").utils.logging
+    shown = logs.is_progress_bar_enabled()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logs.enable_progress_bar()
 
 
 def _denoiser(diffusers: Any) -> nn.Module:

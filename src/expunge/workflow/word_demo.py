@@ -22,7 +22,7 @@ from ..methods import Scissorhands
 from ..models import build_net, load_weights, save_weights
 from ..tasks import Classification, Denoising, text_to_image, with_denoiser
 from ..training import RECIPES, train
-from .digits_in_words import NAMES, captions, centred, make_pipeline, prompts
+from .digits_in_words import NAMES, captions, centred, make_pipeline, prompts, quiet
 from .folder import MEGABYTE, OutputFolder
 from .trained import Net, Options, metadata
 from .unlearn import RECORD, REPORT
@@ -127,7 +127,9 @@ def _net(scene: _Scene, name: str, dataset: LatentSet, seed: int, task: Denoisin
         on_log=options.log(f"train {name}"),
     )
     save_weights(trained.model, path, {"identity": identity, "seconds": trained.seconds})
-    return Net(trained.model, trained.seconds)
+    # As it comes back from the file: another layout in memory adds up in another order.
+    model.load_state_dict(trained.model.state_dict())
+    return Net(model.eval(), trained.seconds)
 
 
 def _finish(scene: _Scene, word: str, original: Net, retrained: list[Net]) -> Record:
@@ -206,6 +208,7 @@ def _save_pipeline(pipeline: Any, folder: Path) -> None:
     """Write a folder of diffusers, whole or not at all."""
     fresh = folder.with_name(folder.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    pipeline.save_pretrained(fresh)
+    with quiet():
+        pipeline.save_pretrained(fresh)
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

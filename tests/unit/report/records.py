@@ -289,3 +289,34 @@ def large() -> Record:
         distributions=distributions(1000),
         warnings=["A warning that goes on and on. " * 100] * 200,
     )
+
+
+def drawn(**changes: Any) -> Record:
+    """Of a model that draws: two prompts in two pictures each, seen by a judge."""
+    models = ("original", "unlearned", "retrained", "retrained_again")
+    payload = full().model_dump(mode="json", by_alias=True) | {
+        "scores": {
+            name: {"forget_accuracy": 97.0 - n, "retain_accuracy": 95.0, "fid": 1.25 + n}
+            for n, name in enumerate(models)
+        },
+        "avg_gap": None, "original_gap": None, "floor": None, "relearn": None,
+        "distributions": None, "per_class": [], "samples": [],
+        "drawings": [
+            {
+                "group": group, "prompt": text, "seed": seed,
+                "png": {name: png(seed + n) for n, name in enumerate(models)},
+                "seen": {name: f"seen {n}" for n, name in enumerate(models)},
+            }
+            for group, text in (("target", "a church"), ("other", "a golf ball"))
+            for seed in (7, 8)
+        ],
+        "prompts": [
+            {
+                "group": "target", "prompt": "a church", "label": "church",
+                "recognised": {name: 97.0 - n for n, name in enumerate(models)},
+            },
+        ],
+        "verdict": {"status": "pass", "reasons": ["It is drawn as rarely as by a retrained one."]},
+        "drawing_protocol": {"steps": 25, "guidance": 3.0, "judge": "a net"},
+    }  # fmt: skip
+    return Record.model_validate(payload | changes)
