@@ -112,6 +112,13 @@ def test_the_demo_can_be_made_smaller(config, expunge) -> None:
     assert "Verdict" in expunge("demo", "--out", "d", *words, "--resume").out
 
 
+def test_the_demo_in_words_takes_no_settings_of_a_config(expunge, tmp_path) -> None:
+    result = expunge("demo", "--task", "text-to-image", "--out", "w", "--set", "seed=1")
+    assert result.code == 2
+    assert "--set does not apply to --task text-to-image, which has no config" in result.err
+    assert not (tmp_path / "w").exists()
+
+
 def test_methods_and_citations(expunge) -> None:
     table = expunge("methods").out
     assert all(name in table for name in METHODS)

@@ -1,5 +1,6 @@
 """Samples that are held as tensors: the latents of an autoencoder, encoded once."""
 
+import hashlib
 from typing import Any
 
 import torch
@@ -44,6 +45,14 @@ class LatentSet:
         del generator
         rows = indices.to(self.samples.device)
         return self.samples[rows], self.labels[rows.to(self.labels.device)]
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over samples and labels."""
+        digest = hashlib.sha256(f"{self.samples.dtype}|{tuple(self.samples.shape)}|".encode())
+        for column in (self.samples, self.labels):
+            data = column.detach().cpu().contiguous().view(-1).view(torch.uint8)
+            digest.update(data.numpy().tobytes())
+        return digest.hexdigest()
 
     def subset(self, indices: Tensor) -> "LatentSet":
         """The samples at ``indices`` (1-D int64), as another set."""

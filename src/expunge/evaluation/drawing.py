@@ -150,8 +150,17 @@ def evaluate_drawings(
     _check_labels(plan, judge)
     rows = [(prompt, seed) for prompt in plan.prompts for seed in plan.seeds]
     texts, seeds = [prompt.text for prompt, _ in rows], [seed for _, seed in rows]
-    how = {"steps": plan.steps, "guidance": plan.guidance, "batch_size": plan.batch_size}
-    drawn = {name: draw(one, texts, seeds, **how) for name, one in pipelines.items()}  # type: ignore[arg-type]
+    drawn = {
+        name: draw(
+            one,
+            texts,
+            seeds,
+            steps=plan.steps,
+            guidance=plan.guidance,
+            batch_size=plan.batch_size,
+        )
+        for name, one in pipelines.items()
+    }
     seen = {} if judge is None else {name: judge.look(images) for name, images in drawn.items()}
     prompts = [] if judge is None else _recognised(plan, judge, seen)
     aim = judge.look(real).features if judge is not None and real is not None else None

@@ -110,7 +110,7 @@ def _net(scene: _Scene, name: str, dataset: LatentSet, seed: int, task: Denoisin
     model, options = make_pipeline(seed).unet, scene.options
     path = scene.folder.path / f"{name}.safetensors"
     recipe = RECIPES[RECIPE]
-    identity = f"{model_digest(model)} {recipe!r} {len(dataset)} {int(dataset.labels.sum())}"
+    identity = f"{model_digest(model)} {dataset.fingerprint()} {recipe!r}"
     kept = metadata(path)
     if options.resume and kept.get("identity") == identity:
         load_weights(model, path)
@@ -122,7 +122,7 @@ def _net(scene: _Scene, name: str, dataset: LatentSet, seed: int, task: Denoisin
         task=task,
         seed=seed,
         precision="fp32",  # faster for so small a net
-        folder=scene.folder.checkpoints(name),
+        folder=scene.folder.checkpoints(f"{name}-{dataset.fingerprint()[:12]}"),
         resume=options.resume,
         on_log=options.log(f"train {name}"),
     )

@@ -175,3 +175,17 @@ def test_a_latent_set_is_read_in_batches() -> None:
     assert len(part) == 3
     assert torch.equal(part[1][0], samples[6])
     assert torch.equal(tiny.class_task().labels(part), labels[5:8])
+
+
+def test_a_latent_set_has_a_fingerprint_of_samples_and_labels() -> None:
+    samples, labels = tiny.blurred(6)
+    first = LatentSet(samples, labels).fingerprint()
+    assert LatentSet(samples.clone(), labels.int()).fingerprint() == first
+    changed = samples.clone()
+    changed[5, 0, 0, 0] += 1e-3
+    others = [
+        LatentSet(changed, labels),
+        LatentSet(samples, labels.roll(1)),
+        LatentSet(samples.flatten(1), labels),
+    ]
+    assert len({first, *(one.fingerprint() for one in others)}) == 4
