@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 import expunge
-from expunge import InputError
 
 from . import show
 from .errors import COMMAND
@@ -46,7 +45,9 @@ def command(
     draws = task is Task.TEXT_TO_IMAGE
     out = out or Path(f"runs/demo-{task.value}" if draws else "runs/demo")
     if draws and overrides:
-        raise InputError(f"--set does not apply to --task {task.value}, which has no config")
+        raise expunge.InputError(
+            f"--set does not apply to --task {task.value}, which has no config"
+        )
     with progress() as listen:
         run = (
             expunge.text_to_image_demo

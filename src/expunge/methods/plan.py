@@ -52,7 +52,7 @@ _CLASSES = Plan(
 )
 # Of a denoiser, a tenth of a percent is trimmed, as published for Stable Diffusion; nothing in
 # its loss says whether that was enough. Repair takes longer than for a classifier of the size.
-_CONCEPTS = replace(_CLASSES, trim=(0.001,), lr=0.1)
+_CONCEPTS = replace(_CLASSES, trim=(0.001,))
 _DENOISING_STEPS = 200
 _ODDS_SHARE = 0.1
 _ADAM = 0.01  # rates of Adam relative to those of SGD

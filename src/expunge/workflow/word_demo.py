@@ -136,7 +136,7 @@ def _finish(scene: _Scene, word: str, original: Net, retrained: list[Net]) -> Re
     """Unlearn, compare, and write."""
     options, path = scene.options, scene.folder.path
     task = text_to_image(scene.pipeline, captions(), weighting="unexplained")
-    method = Scissorhands()
+    method = Scissorhands(lr=1e-3)  # so small a net bears more than the default
     result = unlearn(
         original.model, scene.data, method, task=task, seed=_SEED, on_log=options.log(method.name)
     )
