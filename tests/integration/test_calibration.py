@@ -29,6 +29,7 @@ from expunge.metrics import (
     canary_memorisation,
     canary_recovery,
     distance,
+    frechet_distance,
     run_time_efficiency,
     tug_of_war,
 )
@@ -137,10 +138,22 @@ def measured(
             "avg_gap": average_gap(scores, gold),
             "tow": tug_of_war(scores, gold),
             "cka": list(likeness.values())[-1],
+            # These nets do not draw: their outputs on D_f stand beside those on D_t.
+            "fid": frechet_distance(*(outputs(net, one) for one in forgotten_and_test(by_class))),
             "rte": run_time_efficiency(0.0 if name == "original" else 2.0, 2.0),
         }
         values[name] = {key: value for key, value in found.items() if value is not None}
     return values
+
+
+def forgotten_and_test(forgetting: Forgetting) -> list[Tensor]:
+    return [forgetting.data.forget.tensors[0], forgetting.data.test.tensors[0]]
+
+
+def outputs(net: nn.Module, inputs: Tensor) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = net(inputs).softmax(1)
+    return found
 
 
 def predictions(net: nn.Module, forgetting: Forgetting) -> Tensor:

@@ -11,6 +11,7 @@ _PAPER = "Wu & Harandi, Scissorhands, ECCV 2024, section 4"
 _TOW = "Zhao et al., What makes unlearning hard and what to do about it, NeurIPS 2024"
 _CKA = "Kornblith et al., Similarity of neural network representations revisited, ICML 2019"
 _RELEARN = "Golatkar et al., Eternal sunshine of the spotless net, CVPR 2020"
+_FID = "Heusel et al., GANs trained by a two time-scale update rule, NeurIPS 2017"
 _CONFUSION = "Goel et al., Towards adversarial evaluations for inexact machine unlearning, 2022"
 
 
@@ -40,6 +41,7 @@ _ALL = (
     Metric("forget_loss", "unit of the task", -inf, inf),
     Metric("retain_loss", "unit of the task", -inf, inf),
     Metric("test_loss", "unit of the task", -inf, inf),
+    Metric("fid", "squared unit of the features", 0, inf, reference=_FID),
     Metric("relearn", "percent", 0, 100),
     Metric("relearn_time", "steps", 0, inf, reference=_RELEARN),
     Metric("canary_accuracy", "percent", 0, 100, reference=_CONFUSION),
