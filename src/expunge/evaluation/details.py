@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from ..core.record import ClassChange, Distributions, Sample
@@ -80,6 +81,14 @@ def per_class(
     return changes
 
 
+def as_png(picture: Image.Image, side: int) -> str:
+    """A picture as base64 PNG, shrunk so that no side is longer than ``side`` pixels."""
+    picture.thumbnail((side, side))
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def samples(
     forget: Any,
     scores: ModelScores,
@@ -93,14 +102,11 @@ def samples(
     shown = []
     for index in spaced(len(forget), count):
         picture = forget.picture(index).convert("RGB")
-        picture.thumbnail((PICTURE_PIXELS, PICTURE_PIXELS))
-        file = io.BytesIO()
-        picture.save(file, format="PNG", optimize=True)
         chances = {model: scores[model]["forget"].probability for model in SHOWN if model in scores}
         shown.append(
             Sample(
                 label="" if labels is None else class_name(int(labels[index]), classes),
-                png=base64.b64encode(file.getvalue()).decode(),
+                png=as_png(picture, PICTURE_PIXELS),
                 probability={
                     model: round(float(values[index]), 6)
                     for model, values in chances.items()

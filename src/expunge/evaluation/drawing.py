@@ -1,7 +1,5 @@
 """Models that draw, compared by what they draw from equal prompts and equal seeds."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from ..core.checks import check_positive
 from ..core.errors import InputError, ModelError
 from ..core.record import Drawing, PromptGroup, PromptScore, Record, Scores
 from ..metrics import frechet_distance
+from .details import as_png
 from .image_judge import ImageJudge, Seen
 from .verdict_on_drawings import judge_drawings
 
@@ -269,11 +268,7 @@ def _shown(
 def _png(image: Tensor) -> str:
     """A uint8 image (C, H, W) as base64 PNG, grey or RGB, at most 128 pixels a side."""
     pixels = image.permute(1, 2, 0).numpy()
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    picture.thumbnail((_PIXELS, _PIXELS))
-    file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
+    return as_png(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), _PIXELS)
 
 
 def _protocol(plan: DrawingPlan, judge: ImageJudge | None, real: Tensor | None) -> dict[str, Any]:
