@@ -103,10 +103,7 @@ class Distributions(_Strict):
 
 
 class ClassChange(_Strict):
-    """Test accuracy in percent on one class: original, unlearned, retrained.
-
-    Of models that draw: the share of drawings of the class that a judge takes for it.
-    """
+    """Test accuracy in percent on one class: original, unlearned, retrained."""
 
     label: int
     name: str
