@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "quick", replace(RECIPES["quick"], epochs=0.5))
     monkeypatch.setitem(word_demo._PLAN, "images", 3)
     monkeypatch.setitem(word_demo._PLAN, "steps", 2)
-    monkeypatch.setattr("expunge.methods.plan._DENOISING_STEPS", 4)
+    monkeypatch.setattr(word_demo, "_REPAIR_EPOCHS", 0.2)
 
 
 @pytest.mark.usefixtures("quick")

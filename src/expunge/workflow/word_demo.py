@@ -30,7 +30,8 @@ from .unlearn import RECORD, REPORT
 PIPELINE = "pipeline"
 RECIPE = "denoiser"
 _SEED = 0
-_PLAN: dict[str, Any] = {"images": 60, "steps": 25, "guidance": 1.5, "batch_size": 300}
+_REPAIR_EPOCHS = 30.0
+_PLAN: dict[str, Any] = {"images": 40, "steps": 25, "guidance": 1.5, "batch_size": 300}
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,8 @@ def _finish(scene: _Scene, word: str, original: Net, retrained: list[Net]) -> Re
     """Unlearn, compare, and write."""
     options, path = scene.options, scene.folder.path
     task = text_to_image(scene.pipeline, captions(), weighting="unexplained")
-    method = Scissorhands(lr=1e-3)  # so small a net bears more than the default
+    # So small a net bears a higher rate than the default, and needs a longer repair.
+    method = Scissorhands(lr=1e-3, epochs=_REPAIR_EPOCHS)
     result = unlearn(
         original.model, scene.data, method, task=task, seed=_SEED, on_log=options.log(method.name)
     )
