@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bench import Bench as Bench
+    from .bench import WordBench as WordBench
+    from .bench import is_word_bench as is_word_bench
     from .bench import load_bench as load_bench
+    from .bench import load_word_bench as load_word_bench
     from .bench import run_bench as run_bench
+    from .bench import run_word_bench as run_word_bench
     from .config import Config as Config
     from .config import load_config as load_config
     from .core import ConfigError as ConfigError
@@ -105,7 +109,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "bench": "Bench load_bench run_bench",
+    "bench": (
+        "Bench WordBench is_word_bench load_bench load_word_bench run_bench run_word_bench"
+    ),
     "config": "Config load_config",
     "core": (
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "

@@ -8,3 +8,7 @@ from .result import Result as Result
 from .run import Outcome as Outcome
 from .run import run_bench as run_bench
 from .store import Store as Store
+from .words import WordBench as WordBench
+from .words import is_word_bench as is_word_bench
+from .words import load_word_bench as load_word_bench
+from .words import run_word_bench as run_word_bench

@@ -1,11 +1,12 @@
 """A bench from beginning to end: compute what is missing, and show what is there."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
+from typing import Protocol, TypeVar
 
 from ..core.errors import ExpungeError
 from ..core.run import Log
@@ -19,6 +20,9 @@ from .store import Store, Warn
 from .worker import Worker
 
 WAIT_SECONDS = 2.0
+JobT = TypeVar("JobT", contravariant=True)
+PreparedT = TypeVar("PreparedT")
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,7 @@ def run_bench(
             the plan cannot be carried out as it stands.
     """
     work = jobs(plan)
-    kept = Store(store, _listener(on_log))
+    kept = Store(store, listener(on_log))
     worker = Worker(plan, kept, Options(True, on_log, command, checkpoint_seconds))
     for path in known:
         adopted = adopt(Bench.load(path), worker, kept, work)
@@ -75,7 +79,11 @@ def run_bench(
 
         compute_on_cluster(plan, store, ray, on_log, checkpoint_seconds)
     board = _Board(plan, Path(out), command, work)
-    failures = list(compute(worker, kept, work, board, on_log))
+
+    def add(job: Job, result: Result, fresh: bool) -> None:
+        board.add(job, result, worker.tuning(job), fresh=fresh)
+
+    failures = list(compute(worker, kept, work, add, on_log))
     return Outcome(board.write(), failures)
 
 
@@ -115,14 +123,31 @@ class _Board:
         return bench
 
 
+class Carrier(Protocol[JobT, PreparedT, ResultT]):
+    """Names and computes the results of a bench."""
+
+    def prepare(self, job: JobT) -> PreparedT: ...
+    def key(self, job: JobT, prepared: PreparedT) -> str: ...
+    def known(self, job: JobT, prepared: PreparedT) -> ResultT | None: ...
+    def compute(self, job: JobT, prepared: PreparedT) -> ResultT: ...
+
+
 def compute(
-    worker: Worker,
+    worker: Carrier[JobT, PreparedT, ResultT],
     store: Store,
-    work: Sequence[Job],
-    board: _Board | None = None,
+    work: Sequence[JobT],
+    add: Callable[[JobT, ResultT, bool], None] | None = None,
     on_log: Log | None = None,
 ) -> Iterator[str]:
-    """Carry out what is missing; yields a sentence for each job that cannot be done."""
+    """Carry out what is missing; yields a sentence for each job that cannot be done.
+
+    Args:
+        worker: Carries out a job.
+        store: What is there counts as done.
+        work: In the order in which it should be done.
+        add: Called with each job, its result, and whether it was computed just now.
+        on_log: Called with progress rows.
+    """
     queue, passed = deque(work), 0
     while queue:
         job = queue.popleft()
@@ -144,15 +169,15 @@ def compute(
             except ExpungeError as error:
                 yield f"{job}: {error}"
                 continue
-        if board is not None:
-            board.add(job, result, worker.tuning(job), fresh=fresh)
+        if add is not None:
+            add(job, result, fresh)
 
 
-def _announce(on_log: Log | None, job: Job, number: int, total: int) -> None:
+def _announce(on_log: Log | None, job: object, number: int, total: int) -> None:
     if on_log is not None:
         on_log({"doing": f"{number} of {total}: {job}"})
 
 
-def _listener(on_log: Log | None) -> Warn:
+def listener(on_log: Log | None) -> Warn:
     """What the store says goes where progress goes."""
     return print if on_log is None else lambda text: on_log({"doing": text})

@@ -44,6 +44,9 @@ def command(
     Example: expunge bench configs/table1-cifar10-fast.toml --set seeds=[0]
     """
     folder = output_folder(out, config)
+    if expunge.is_word_bench(config):
+        _words(config, folder, store, overrides or [], checkpoint_seconds, json)
+        return
     plan = expunge.load_bench(config, overrides or [])
     try:
         with progress() as listen:
@@ -64,6 +67,36 @@ def command(
         print(outcome.bench.to_json(), end="")
     else:
         _show(outcome, folder)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def _words(
+    config: Path,
+    folder: Path,
+    store: Path,
+    overrides: list[str],
+    checkpoint_seconds: float,
+    json: bool,
+) -> None:
+    """A bench of methods that make a model that draws forget words."""
+    plan = expunge.load_word_bench(config, overrides)
+    with progress() as listen:
+        outcome = expunge.run_word_bench(
+            plan,
+            folder,
+            store=store,
+            on_log=listen,
+            command=COMMAND.get(),
+            checkpoint_seconds=checkpoint_seconds,
+        )
+    if json:
+        print(outcome.bench.to_json(), end="")
+    else:
+        print(f"{len(outcome.bench.results)} of {outcome.bench.planned} results.")
+        for sentence in outcome.failures:
+            print(f"Failed: {sentence}")
+        print(f"Table: {folder / 'table.md'}")
     if outcome.failures:
         raise typer.Exit(1)
 

@@ -28,6 +28,12 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "fp32"
 
 
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """A context in which forward passes run in ``precision``, for what no task runs."""
+    half = resolve_precision(precision, device) == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)
+
+
 @dataclass(frozen=True)
 class AutocastTask:
     """Runs the forward passes of another task in bfloat16; what comes out is float32."""

@@ -77,6 +77,12 @@ SOURCES: dict[str, Source] = {
         "5,826 aligned CelebA faces of 128x128 of 249 people (Liu et al. 2015)",
         mean=(0.5252, 0.4082, 0.3493), std=(0.2956, 0.2594, 0.2496), shift=1 / 16, flip=True,
     ),
+    "imagenette64": Source(
+        "13,394 photographs of 64x64 in 10 classes of ImageNet (Howard 2019)",
+        classes=("tench", "English springer", "cassette player", "chain saw", "church",
+                 "French horn", "garbage truck", "gas pump", "golf ball", "parachute"),
+        mean=(0.4624, 0.4579, 0.4300), std=(0.2745, 0.2713, 0.2941), flip=True,
+    ),
     "imagefolder": Source("your folder of images, one sub-folder per class; needs path"),
 }  # fmt: skip
 

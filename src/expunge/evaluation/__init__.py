@@ -8,6 +8,8 @@ from .evaluate import evaluate as evaluate
 from .grad_cam import grad_cam as grad_cam
 from .image_judge import ImageJudge as ImageJudge
 from .image_judge import Seen as Seen
+from .look import Look as Look
+from .look import look_at_drawings as look_at_drawings
 from .relearn import UNTIL_RELEARNT as UNTIL_RELEARNT
 from .relearn import Relearning as Relearning
 from .relearn import relearn_curve as relearn_curve

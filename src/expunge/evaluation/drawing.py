@@ -121,6 +121,19 @@ def draw(
     return torch.cat(parts)
 
 
+def draw_all(pipeline: Any, plan: DrawingPlan) -> Tensor:
+    """All images of a plan, prompt after prompt, uint8 (N, C, H, W)."""
+    rows = [(prompt.text, seed) for prompt in plan.prompts for seed in plan.seeds]
+    return draw(
+        pipeline,
+        [text for text, _ in rows],
+        [seed for _, seed in rows],
+        steps=plan.steps,
+        guidance=plan.guidance,
+        batch_size=plan.batch_size,
+    )
+
+
 def evaluate_drawings(
     record: Record,
     pipelines: Mapping[str, Any],
@@ -146,22 +159,10 @@ def evaluate_drawings(
     Raises:
         InputError: If a prompt names a class that the judge does not have.
     """
-    _check_labels(plan, judge)
-    rows = [(prompt, seed) for prompt in plan.prompts for seed in plan.seeds]
-    texts, seeds = [prompt.text for prompt, _ in rows], [seed for _, seed in rows]
-    drawn = {
-        name: draw(
-            one,
-            texts,
-            seeds,
-            steps=plan.steps,
-            guidance=plan.guidance,
-            batch_size=plan.batch_size,
-        )
-        for name, one in pipelines.items()
-    }
+    check_labels(plan, judge)
+    drawn = {name: draw_all(one, plan) for name, one in pipelines.items()}
     seen = {} if judge is None else {name: judge.look(images) for name, images in drawn.items()}
-    prompts = [] if judge is None else _recognised(plan, judge, seen)
+    prompts = [] if judge is None else recognised(plan, judge, seen)
     aim = judge.look(real).features if judge is not None and real is not None else None
     scores = {
         name: _scored(one, name, plan, prompts, seen.get(name), aim)
@@ -178,7 +179,7 @@ def evaluate_drawings(
     )
 
 
-def _check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
+def check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
     known = [] if judge is None else judge.classes
     wrong = [p.label for p in plan.prompts if judge and p.label and p.label not in known]
     if wrong:
@@ -188,7 +189,7 @@ def _check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
         )
 
 
-def _recognised(
+def recognised(
     plan: DrawingPlan, judge: ImageJudge, seen: Mapping[str, Seen]
 ) -> list[PromptScore]:
     """How often each prompt's drawings are taken for what they should show."""
@@ -221,19 +222,24 @@ def _scored(
     """The scores of one model with what the judge says about it."""
     if seen is None:
         return scores
-    kept = torch.tensor([prompt.group in KEPT for prompt in plan.prompts])
-    features = seen.features[kept.repeat_interleave(plan.images)]
-    distance = frechet_distance(features, aim) if aim is not None and len(features) > 1 else None
     return scores.model_copy(
         update={
-            "forget_accuracy": _mean(prompts, name, ("target",)),
-            "retain_accuracy": _mean(prompts, name, KEPT),
-            "fid": distance,
+            "forget_accuracy": mean_recognised(prompts, name, ("target",)),
+            "retain_accuracy": mean_recognised(prompts, name, KEPT),
+            "fid": None if aim is None else distance_of_kept(plan, seen, aim),
         }
     )
 
 
-def _mean(prompts: Sequence[PromptScore], name: str, groups: Sequence[str]) -> float | None:
+def distance_of_kept(plan: DrawingPlan, seen: Seen, aim: Tensor) -> float | None:
+    """Fréchet distance of drawings of what is kept from features of real images (N, D)."""
+    kept = torch.tensor([prompt.group in KEPT for prompt in plan.prompts])
+    features = seen.features[kept.repeat_interleave(plan.images)]
+    return frechet_distance(features, aim) if len(features) > 1 else None
+
+
+def mean_recognised(prompts: Sequence[PromptScore], name: str, groups: Sequence[str]) -> float | None:
+    """Mean over the prompts of some groups, in percent; None if there is none."""
     values = [one.recognised[name] for one in prompts if one.group in groups]
     return sum(values) / len(values) if values else None
 

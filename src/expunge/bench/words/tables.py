@@ -1,0 +1,145 @@
+"""The tables of a bench of words, as Markdown."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ...report.formats import fixed
+from ..row import Stat, stat
+from .result import WordBench, WordResult
+
+DASH = "\u2013"
+LEGEND = (
+    "Shares in percent of drawings that the judge takes for what the prompt says: of the "
+    "forgotten word (in brackets the mean distance to a model that never learned it), of its "
+    "other wordings, and of all other words. FID is the Fréchet distance of drawings of the "
+    "other words from real images, in the features of the judge; it compares within this table "
+    "alone. Means over words and seeds, with the standard deviation."
+)
+
+
+@dataclass(frozen=True)
+class WordRow:
+    """One method over words and seeds.
+
+    ``distance`` is the mean modulus of the difference to the retrained model of the same
+    word, in points.
+    """
+
+    method: str
+    target: Stat | None
+    synonyms: Stat | None
+    others: Stat | None
+    fid: Stat | None
+    distance: Stat | None
+    seconds: Stat | None
+    words: int
+    results: int
+    errors: tuple[str, ...]
+
+
+def word_rows(bench: WordBench, words: Sequence[str] | None = None) -> list[WordRow]:
+    """The methods in order: originals, retrained models, then as the config lists them.
+
+    Args:
+        bench: The results.
+        words: Which words count; all by default.
+    """
+    groups: dict[str, list[WordResult]] = {}
+    for one in bench.results:
+        if words is None or one.kind == "original" or one.word in words:
+            groups.setdefault(_label(one), []).append(one)
+    order = [entry["label"] for entry in bench.config.get("method", [])]
+    labels = sorted(groups, key=lambda name: order.index(name) if name in order else -1)
+    reference = {one.word: one.target for one in bench.results if one.kind == "retrained"}
+    return [_row(label, groups[label], reference) for label in labels]
+
+
+def word_tables(bench: WordBench) -> str:
+    """CommonMark: one table over all words, and one with a column per word."""
+    missing = bench.planned - len(bench.results)
+    head = [f"# {bench.title}"]
+    if missing:
+        head.append(f"**INCOMPLETE: {missing} of {bench.planned} results are missing.**")
+    accuracy = "?" if bench.judge_accuracy is None else fixed(bench.judge_accuracy, 1)
+    head.append(
+        f"Judge: {bench.judge}, {accuracy} % of test images right. {_protocol(bench)} {LEGEND}"
+    )
+    parts = [*head, _overall(bench), "## Recognised, of the forgotten word", _by_word(bench)]
+    failed = [f"- {one.method}, {one.word}: {one.error}" for one in bench.results if one.error]
+    if failed:
+        parts += ["Refused:", "\n".join(failed)]
+    return "\n\n".join([*parts, f"```text\n{bench.command or 'no command on record'}\n```"]) + "\n"
+
+
+def _protocol(bench: WordBench) -> str:
+    drawing = bench.config.get("drawing", {})
+    return (
+        f"{drawing.get('images')} images per prompt, {drawing.get('steps')} steps, guidance "
+        f"{drawing.get('guidance')} unless said otherwise."
+    )
+
+
+def _overall(bench: WordBench) -> str:
+    head = ["Method", "Forgotten", "Synonyms", "Others", "FID", "Seconds", "Words", "Results"]
+    lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 1)])]
+    for row in word_rows(bench):
+        target = _cell(row.target, 1)
+        if row.distance is not None:
+            target += f" ({fixed(row.distance.mean, 1)})"
+        cells = [row.method, target, _cell(row.synonyms, 1), _cell(row.others, 1)]
+        cells += [_cell(row.fid, 2), _cell(row.seconds, 0), str(row.words), str(row.results)]
+        lines.append(_pipes(cells))
+    return "\n".join(lines)
+
+
+def _by_word(bench: WordBench) -> str:
+    """Forgotten and, behind a stroke, others: a line per method, a column per word."""
+    words = list(dict.fromkeys(one.word for one in bench.results if one.word))
+    lines = [_pipes(["Method", *words]), _pipes(["---", *["---:"] * len(words)])]
+    for label in dict.fromkeys(_label(one) for one in bench.results if one.word):
+        cells = []
+        for word in words:
+            here = [one for one in bench.results if one.word == word and _label(one) == label]
+            target = stat(one.target for one in here)
+            others = stat(one.others for one in here)
+            cells.append(f"{_mean(target)} / {_mean(others)}" if target else DASH)
+        lines.append(_pipes([label, *cells]))
+    return "\n".join(["Forgotten / others.", "", *lines])
+
+
+def _row(label: str, found: Sequence[WordResult], reference: dict[str, float | None]) -> WordRow:
+    pairs = [(one.target, reference.get(one.word)) for one in found if one.kind == "unlearned"]
+    return WordRow(
+        label,
+        *(_stat_of(found, name) for name in ("target", "synonyms", "others", "fid")),
+        stat(abs(a - b) for a, b in pairs if a is not None and b is not None),
+        _stat_of(found, "seconds"),
+        len({one.word for one in found if one.word}),
+        len(found),
+        tuple(one.error for one in found if one.error),
+    )
+
+
+def _stat_of(found: Iterable[WordResult], name: str) -> Stat | None:
+    return stat(getattr(one, name) for one in found)
+
+
+def _label(one: WordResult) -> str:
+    if one.kind == "unlearned":
+        return one.method
+    return "Retrained" if one.kind == "retrained" else f"Original, guidance {one.guidance:g}"
+
+
+def _cell(one: Stat | None, digits: int) -> str:
+    if one is None:
+        return DASH
+    spread = "" if one.sd is None else f" ± {fixed(one.sd, digits)}"
+    return fixed(one.mean, digits) + spread
+
+
+def _mean(one: Stat | None) -> str:
+    return DASH if one is None else fixed(one.mean, 0)
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,235 @@
+"""What a model that draws is trained on and judged by: images, captions, nets, a judge."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from ..core.checkpoint import write_atomically
+from ..core.checks import check_choice
+from ..core.data import UnlearningData
+from ..core.unlearn import model_digest
+from ..data import Bundle, LatentSet, encode_images, load_source
+from ..data.images import ImageSet
+from ..evaluation import ImageJudge, Prompt, score_model
+from ..models import build_net, load_weights, save_weights
+from ..tasks import Classification, Denoising, text_to_image
+from ..training import RECIPES, Recipe, train
+from . import digits_in_words, imagenette
+from .trained import Net, Options, metadata
+
+
+@dataclass(frozen=True)
+class JudgePlan:
+    """Name, arguments and recipe of the net that looks at drawings."""
+
+    net: str
+    recipe: Recipe
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class WordScene:
+    """Captioned images of some classes, and how nets are trained on them.
+
+    Args:
+        name: Of the data set.
+        about: What kind of model draws them, for records.
+        captions: Wordings by class, in the order of labels.
+        make_pipeline: An untrained pipeline for a seed.
+        bundle: The images.
+        latents: What the denoiser is trained on, with the number of their class.
+        recipe: Name of the recipe of the denoiser.
+        precision: In which it is trained.
+        judge: The classifier that looks at drawings.
+    """
+
+    name: str
+    about: str
+    captions: Mapping[str, Sequence[str]]
+    make_pipeline: Callable[[int], Any]
+    bundle: Bundle
+    latents: LatentSet
+    recipe: str
+    precision: str
+    judge: "JudgePlan"
+
+    @property
+    def names(self) -> list[str]:
+        """The classes, in the order of labels."""
+        return list(self.captions)
+
+    def task(self, **options: Any) -> Denoising:
+        """The task of drawing these classes."""
+        return text_to_image(self.make_pipeline(0), self.captions, **options)
+
+    def without(self, word: str) -> UnlearningData:
+        """All images, those of ``word`` to be forgotten."""
+        check_choice(self.names, word=word)
+        gone = torch.where(self.latents.labels == self.names.index(word))[0]
+        return UnlearningData.split(self.latents, gone)
+
+    def prompts(self, word: str) -> list[Prompt]:
+        """All wordings of ``word``, and the first one of each other class."""
+        first, *others = self.captions[word]
+        return [
+            Prompt(first, "target", word),
+            *(Prompt(text, "synonym", word) for text in others),
+            *(Prompt(texts[0], "other", one) for one, texts in self.captions.items() if one != word),
+        ]
+
+    def real(self, word: str) -> torch.Tensor:
+        """Images of all other classes that nothing was trained on, uint8 (N, C, H, W)."""
+        assert self.bundle.test is not None  # every scene has a test set
+        kept = self.bundle.test.labels != self.names.index(word)
+        images: torch.Tensor = self.bundle.test.images[kept]
+        return images
+
+
+def digits_scene() -> WordScene:
+    """The digits of scikit-learn in pixels; seconds, and no file is needed."""
+    bundle = load_source("digits", validation=0)
+    return WordScene(
+        "digits",
+        "a tiny Stable Diffusion without autoencoder",
+        digits_in_words.captions(),
+        digits_in_words.make_pipeline,
+        bundle,
+        LatentSet(digits_in_words.centred(bundle.train.images), bundle.train.labels),
+        "denoiser",
+        "fp32",  # faster for so small a net
+        JudgePlan("small", replace(RECIPES["quick"], epochs=15)),
+    )
+
+
+def imagenette_scene(cache: Path) -> WordScene:
+    """Imagenette at 64 pixels in the latents of TAESD.
+
+    Args:
+        cache: Folder where latents are kept: they take minutes to compute once.
+
+    Raises:
+        InputError: If a package of ``expunge[diffusion]`` is missing.
+        DataError: If the images or the weights of TAESD are not there.
+    """
+    autoencoder = imagenette.load_taesd()
+    bundle = load_source("imagenette64", validation=0)
+    assert isinstance(bundle.train, ImageSet)  # it is one of the sources by name
+    return WordScene(
+        "imagenette64",
+        "a small Stable Diffusion in the latents of TAESD",
+        imagenette.captions(),
+        imagenette.make_pipeline,
+        bundle,
+        LatentSet(kept_latents(autoencoder, bundle.train, cache), bundle.train.labels),
+        "small-diffusion",
+        "auto",
+        JudgePlan(
+            "fast",
+            replace(RECIPES["speedrun"], epochs=14, batch_size=128, lr=0.2),
+            {"widths": (32, 96, 192)},  # a quarter of the work
+        ),
+    )
+
+
+SCENES = ("digits", "imagenette64")
+
+
+def load_scene(name: str, cache: Path) -> WordScene:
+    """A scene by its name.
+
+    Raises:
+        InputError: If there is none of that name, or as the scene says.
+    """
+    check_choice(SCENES, scene=name)
+    return digits_scene() if name == "digits" else imagenette_scene(cache)
+
+
+def kept_latents(autoencoder: Any, images: ImageSet, cache: Path) -> torch.Tensor:
+    """Latents of images (N, ...), from ``cache`` if they were computed before."""
+    key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}"
+    path = cache / f"{key}.safetensors"
+    if path.is_file():
+        return safetensors.torch.load_file(path)["latents"]
+    latents = encode_images(autoencoder, images.images)
+    payload = safetensors.torch.save({"latents": latents})
+    write_atomically(path, lambda target: _write(target, payload))
+    return latents
+
+
+def trained_denoiser(
+    scene: WordScene,
+    name: str,
+    dataset: LatentSet,
+    seed: int,
+    path: Path,
+    checkpoints: Path,
+    options: Options,
+) -> Net:
+    """A denoiser trained from scratch, or the one that an earlier call left in ``path``."""
+    model, recipe = scene.make_pipeline(seed).unet, RECIPES[scene.recipe]
+    identity = denoiser_identity(scene, dataset, seed)
+    kept = metadata(path)
+    if options.resume and kept.get("identity") == identity:
+        load_weights(model, path)
+        return Net(model.eval(), float(kept["seconds"]))
+    trained = train(
+        model,
+        dataset,
+        recipe,
+        task=scene.task(),
+        seed=seed,
+        precision=scene.precision,
+        folder=checkpoints,
+        resume=options.resume,
+        on_log=options.log(f"train {name}"),
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    save_weights(trained.model, path, {"identity": identity, "seconds": trained.seconds})
+    # As it comes back from the file: another layout in memory adds up in another order.
+    model.load_state_dict(trained.model.state_dict())
+    return Net(model.eval(), trained.seconds)
+
+
+def denoiser_identity(scene: WordScene, dataset: LatentSet, seed: int) -> str:
+    """Equal for equal weights: net, data, recipe and seed."""
+    start = model_digest(scene.make_pipeline(seed).unet)
+    return f"{start} {dataset.fingerprint()} {RECIPES[scene.recipe]!r} {seed} {scene.precision}"
+
+
+def trained_judge(scene: WordScene, path: Path | None = None) -> ImageJudge:
+    """A classifier of the scene's images, trained on all of them, or the one in ``path``."""
+    bundle, plan = scene.bundle, scene.judge
+    task = Classification(len(scene.names))
+    net = build_net(
+        plan.net,
+        num_classes=len(scene.names),
+        image_shape=bundle.image_shape,
+        arguments=plan.arguments,
+        seed=0,
+    ).model
+    identity = f"judge {model_digest(net)} {bundle.fingerprint()} {plan.recipe!r}"
+    if path is not None and metadata(path).get("identity") == identity:
+        load_weights(net, path)
+    else:
+        net = train(
+            net, bundle.train, plan.recipe, task=task, seed=0, precision=scene.precision
+        ).model
+        if path is not None:
+            save_weights(net, path, {"identity": identity})
+    data = UnlearningData(bundle.train, bundle.train, test=bundle.test)
+    return ImageJudge(
+        net.eval(),
+        scene.names,
+        mean=bundle.train.mean,
+        std=bundle.train.std,
+        accuracy=score_model(net, data, task, precision="fp32").test_accuracy,
+        name=f"the {plan.net} net, trained on {scene.name}",
+    )
+
+
+def _write(path: Path, payload: bytes) -> None:
+    path.write_bytes(payload)
