@@ -4,6 +4,7 @@ from .check import check_net as check_net
 from .load import load_weights as load_weights
 from .load import save_weights as save_weights
 from .read import read_weights as read_weights
+from .single_file import save_single_file as save_single_file
 from .zoo import Net as Net
 from .zoo import build_net as build_net
 from .zoo import net_names as net_names

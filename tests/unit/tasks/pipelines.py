@@ -21,12 +21,12 @@ def tokenizer() -> Any:
     )
 
 
-def text_encoder(projected: bool = False) -> nn.Module:
+def text_encoder(projected: bool = False, width: int = WIDTH) -> nn.Module:
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     config = CLIPTextConfig(
-        vocab_size=len(tokenizer()), hidden_size=WIDTH, intermediate_size=16, num_hidden_layers=2,
-        num_attention_heads=2, max_position_embeddings=LENGTH, projection_dim=WIDTH,
+        vocab_size=len(tokenizer()), hidden_size=width, intermediate_size=16, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=LENGTH, projection_dim=width,
         bos_token_id=len(tokenizer()) - 2, eos_token_id=len(tokenizer()) - 1,
     )  # fmt: skip
     return seeded_net(lambda: (CLIPTextModelWithProjection if projected else CLIPTextModel)(config))
@@ -68,12 +68,13 @@ def sd1() -> Any:
 def sdxl() -> Any:
     from diffusers import DDIMScheduler, StableDiffusionXLPipeline
 
+    second = WIDTH + 8  # as in the real one, the encoders are told apart by their widths
     large = unet(
-        cross_attention_dim=2 * WIDTH, addition_embed_type="text_time", addition_time_embed_dim=4,
-        projection_class_embeddings_input_dim=WIDTH + 6 * 4,
+        cross_attention_dim=WIDTH + second, addition_embed_type="text_time",
+        addition_time_embed_dim=4, projection_class_embeddings_input_dim=second + 6 * 4,
     )  # fmt: skip
     return StableDiffusionXLPipeline(
-        vae=autoencoder(), text_encoder=text_encoder(), text_encoder_2=text_encoder(True),
+        vae=autoencoder(), text_encoder=text_encoder(), text_encoder_2=text_encoder(True, second),
         tokenizer=tokenizer(), tokenizer_2=tokenizer(), unet=large, scheduler=DDIMScheduler(),
         add_watermarker=False,
     )  # fmt: skip
