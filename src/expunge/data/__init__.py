@@ -4,7 +4,8 @@ from .bundle import Bundle, Canaries
 from .canaries import plant_canaries
 from .forget_list import request_digest, select_forget
 from .images import Augmentation, ImageSet
-from .latents import LatentSet, encode_images
+from .latents import LatentSet, decode_latents, encode_images
+from .prompt_list import ListedPrompt, load_prompts
 from .sources import SOURCES, load_source
 
 __all__ = [
@@ -14,7 +15,10 @@ __all__ = [
     "Canaries",
     "ImageSet",
     "LatentSet",
+    "ListedPrompt",
+    "decode_latents",
     "encode_images",
+    "load_prompts",
     "load_source",
     "plant_canaries",
     "request_digest",

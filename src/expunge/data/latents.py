@@ -78,8 +78,7 @@ def encode_images(autoencoder: Any, images: Tensor) -> Tensor:
     if images.ndim != 4 or images.shape[1] != 3:
         raise DataError(f"expected RGB images (N, 3, H, W), got shape {tuple(images.shape)}")
     weights = next(autoencoder.parameters())
-    scale = float(getattr(autoencoder.config, "scaling_factor", 1.0) or 1.0)
-    shift = float(getattr(autoencoder.config, "shift_factor", 0.0) or 0.0)
+    scale, shift = _scaling(autoencoder)
     parts = []
     for part in images.split(_CHUNK):
         pixels = part.float() / 255 if part.dtype == torch.uint8 else part
@@ -93,3 +92,29 @@ def encode_images(autoencoder: Any, images: Tensor) -> Tensor:
             "(torch_dtype=torch.float32), in which it does not overflow"
         )
     return latents
+
+
+@torch.no_grad()
+def decode_latents(autoencoder: Any, latents: Tensor) -> Tensor:
+    """Images of latents as ``encode_images`` makes them.
+
+    Args:
+        autoencoder: As of ``encode_images``.
+        latents: float32 (N, C, h, w).
+
+    Returns:
+        uint8 (N, 3, H, W), on the CPU. Costs one pass of the decoder.
+    """
+    weights = next(autoencoder.parameters())
+    scale, shift = _scaling(autoencoder)
+    parts = []
+    for part in latents.split(_CHUNK):
+        found = autoencoder.decode((part / scale + shift).to(weights)).sample
+        parts.append((found.float().clamp(-1, 1) + 1).mul(127.5).round().to(torch.uint8).cpu())
+    return torch.cat(parts)
+
+
+def _scaling(autoencoder: Any) -> tuple[float, float]:
+    """Scale and shift of its latents, as its config says."""
+    scale = float(getattr(autoencoder.config, "scaling_factor", 1.0) or 1.0)
+    return scale, float(getattr(autoencoder.config, "shift_factor", 0.0) or 0.0)

@@ -5,6 +5,7 @@ from .canary import canary_memorisation as canary_memorisation
 from .canary import canary_recovery as canary_recovery
 from .cka import linear_cka as linear_cka
 from .cost import run_time_efficiency as run_time_efficiency
+from .exposure import ExposureDetector as ExposureDetector
 from .frechet import frechet_distance as frechet_distance
 from .gap import GAP_FIELDS as GAP_FIELDS
 from .gap import average_gap as average_gap
@@ -14,6 +15,8 @@ from .histogram import histogram as histogram
 from .histogram import loss_edges as loss_edges
 from .membership_svc import membership_svc as membership_svc
 from .memorisation import memorisation_scores as memorisation_scores
+from .published_scores import clip_score as clip_score
+from .published_scores import inception_fid as inception_fid
 from .registry import METRICS as METRICS
 from .registry import Metric as Metric
 from .registry import distance as distance
