@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from .bench import run_bench as run_bench
     from .bench import run_word_bench as run_word_bench
     from .config import Config as Config
+    from .config import EraseConfig as EraseConfig
     from .config import load_config as load_config
+    from .config import load_erase as load_erase
+    from .config import wordings as wordings
     from .core import ConfigError as ConfigError
     from .core import DataError as DataError
     from .core import ExpungeError as ExpungeError
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
     from .data import Canaries as Canaries
     from .data import ImageSet as ImageSet
     from .data import LatentSet as LatentSet
+    from .data import decode_latents as decode_latents
     from .data import encode_images as encode_images
+    from .data import load_prompts as load_prompts
     from .data import load_source as load_source
     from .data import plant_canaries as plant_canaries
     from .data import select_forget as select_forget
@@ -76,7 +81,9 @@ if TYPE_CHECKING:
     from .methods import SelectiveAmnesia as SelectiveAmnesia
     from .methods import SFRon as SFRon
     from .models import build_net as build_net
+    from .models import load_pipeline as load_pipeline
     from .models import load_weights as load_weights
+    from .models import save_single_file as save_single_file
     from .models import save_weights as save_weights
     from .report import report as report
     from .tasks import Classification as Classification
@@ -99,6 +106,7 @@ if TYPE_CHECKING:
     from .workflow import check_run as check_run
     from .workflow import demo as demo
     from .workflow import demo_config as demo_config
+    from .workflow import erase as erase
     from .workflow import evaluate_weights as evaluate_weights
     from .workflow import explain as explain
     from .workflow import measure_memorisation as measure_memorisation
@@ -112,13 +120,14 @@ _HOMES = {
     "bench": (
         "Bench WordBench is_word_bench load_bench load_word_bench run_bench run_word_bench"
     ),
-    "config": "Config load_config",
+    "config": "Config EraseConfig load_config load_erase wordings",
     "core": (
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "
         "Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
     "data": (
-        "Bundle Canaries ImageSet LatentSet encode_images load_source plant_canaries select_forget"
+        "Bundle Canaries ImageSet LatentSet decode_latents encode_images load_prompts load_source "
+        "plant_canaries select_forget"
     ),
     "evaluation": "DrawingPlan ImageJudge Prompt draw evaluate evaluate_drawings grad_cam",
     "methods": (
@@ -126,7 +135,7 @@ _HOMES = {
         "FisherForgetting GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus "
         "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
-    "models": "build_net load_weights save_weights",
+    "models": "build_net load_pipeline load_weights save_single_file save_weights",
     "tasks": (
         "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
     ),
@@ -135,7 +144,7 @@ _HOMES = {
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),
     "workflow": (
-        "check_run demo demo_config evaluate_weights explain measure_memorisation run_seeds "
+        "check_run demo demo_config erase evaluate_weights explain measure_memorisation run_seeds "
         "run_unlearn text_to_image_demo"
     ),
 }

@@ -9,11 +9,23 @@ import typer
 
 import expunge
 
-from . import bench, check, cite, demo, evaluate, explain, memorisation, methods, report, unlearn
+from . import (
+    bench,
+    check,
+    cite,
+    demo,
+    erase,
+    evaluate,
+    explain,
+    memorisation,
+    methods,
+    report,
+    unlearn,
+)
 from .errors import COMMAND, DEBUG, OWN_PROCESS, guarded
 
 SILENT = {"--resume", "--json", "--debug"}
-COMMANDS = (demo, unlearn, bench, evaluate, explain, report, check, memorisation, methods, cite)
+COMMANDS = (demo, unlearn, erase, bench, evaluate, explain, report, check, memorisation, methods, cite)
 
 app = typer.Typer(
     add_completion=False,

@@ -48,8 +48,10 @@ def scores(found: Mapping[str, Mapping[str, float | None]]) -> None:
 def summary(record: "Record", folder: Path) -> None:
     """Verdict, scores, distance to retraining, cost, and where the report is."""
     print(f"Verdict: {record.verdict.status}. {' '.join(record.verdict.reasons)}\n")
-    scores({name: one.model_dump() for name, one in record.scores.items()})
-    print()
+    found = {name: one.model_dump() for name, one in record.scores.items()}
+    if any(one.get(key) is not None for one in found.values() for key in COLUMNS):
+        scores(found)
+        print()
     if record.avg_gap is not None:
         floor = (
             "" if record.floor is None else f"; two retrained models differ by {record.floor:.2f}"

@@ -1,5 +1,8 @@
 """What a run is asked to do: TOML in, checked objects out, all problems at once."""
 
+from .erase import EraseConfig as EraseConfig
+from .erase import load_erase as load_erase
+from .erase import wordings as wordings
 from .load import load_config as load_config
 from .load import overridden as overridden
 from .load import parse_config as parse_config

@@ -1,13 +1,39 @@
 """Peak memory of a stretch of work."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import torch
 
+from .errors import InputError
+
+# What the allocators of torch say, besides the class that CUDA's has.
+_FULL = ("not enough memory", "can't allocate memory", "out of memory")
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+
+
+@contextmanager
+def memory_advice(doing: str, knobs: str) -> Iterator[None]:
+    """Inside, running out of memory becomes a message that names what to turn.
+
+    Args:
+        doing: What needed the memory, for the message.
+        knobs: What to change, as the caller knows it.
+
+    Raises:
+        InputError: Instead of the allocator's error.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        full = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not full and not any(text in str(error).lower() for text in _FULL):
+            raise
+        raise InputError(f"memory ran out while {doing}; {knobs}") from error
 
 
 class PeakMemory:

@@ -15,11 +15,17 @@ from .data import Split, UnlearningData, fetch
 from .errors import InputError, ModelError
 from .guard import Guard, Health, check_finite, first_non_finite, nothing_changed
 from .isolation import isolated_randomness
-from .memory import PeakMemory
+from .memory import PeakMemory, memory_advice
 from .method import Method
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .task import Task
+
+
+_KNOBS = (
+    'lower the batch_size of the method, use precision="bf16", or call '
+    "model.enable_gradient_checkpointing() where the model has it"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +84,8 @@ def unlearn(
         machine, the same bits.
 
     Raises:
-        InputError: If the request cannot be carried out as it stands.
+        InputError: If the request cannot be carried out as it stands, or memory runs out;
+            says which knob to turn.
         GuardError: If the result is not finite or lost too much of what was to be kept.
     """
     place, guard = torch.device(device), guard or Guard()
@@ -97,7 +104,8 @@ def unlearn(
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
         )
-        result = method(private.train(), precise, data, run).eval()
+        with memory_advice(f"{method.name} ran", _KNOBS):
+            result = method(private.train(), precise, data, run).eval()
         seconds = run.seconds
         check_finite(result)
         after = guard.measure(result, precise, data, place)

@@ -41,6 +41,22 @@ def collect_folder(path: Path, name: str = "imagefolder") -> Collection:
     )
 
 
+def read_images(folder: str | Path, image_size: int) -> Tensor:
+    """All images of a folder, without classes, uint8 (N, C, side, side).
+
+    Raises:
+        DataError: If there is no folder, or no image in it.
+    """
+    path = Path(folder).expanduser()
+    files = _images(path) if path.is_dir() else []
+    if not files:
+        raise DataError(
+            f"expected a folder of images ({', '.join(sorted(_ENDINGS))}) at {path}, found "
+            f"{'none in it' if path.is_dir() else 'no folder'}; check the name"
+        )
+    return decode_images(files, [str(file) for file in files], image_size)
+
+
 def _read(root: Path, folder: Path, known: list[str] | None) -> Raw:
     groups = {
         place.name: _images(place)

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from ..core.checks import check_positive
 from ..core.errors import InputError, ModelError
+from ..core.memory import memory_advice
 from ..core.record import Drawing, PromptGroup, PromptScore, Record, Scores
 from ..metrics import frechet_distance
 from .details import as_png
@@ -104,13 +105,14 @@ def draw(
     parts = []
     for start in range(0, len(texts), batch_size):
         here = slice(start, start + batch_size)
-        found = pipeline(
-            prompt=list(texts[here]),
-            generator=[Generator().manual_seed(seed) for seed in seeds[here]],
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-            output_type="np",
-        ).images
+        with memory_advice("images were drawn", f"lower batch_size, which is {batch_size}"):
+            found = pipeline(
+                prompt=list(texts[here]),
+                generator=[Generator().manual_seed(seed) for seed in seeds[here]],
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                output_type="np",
+            ).images
         images = torch.from_numpy(np.asarray(found, dtype=np.float32)).permute(0, 3, 1, 2)
         if not bool(torch.isfinite(images).all()):
             raise ModelError(

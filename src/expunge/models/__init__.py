@@ -3,6 +3,7 @@
 from .check import check_net as check_net
 from .load import load_weights as load_weights
 from .load import save_weights as save_weights
+from .pipelines import load_pipeline as load_pipeline
 from .read import read_weights as read_weights
 from .single_file import save_single_file as save_single_file
 from .zoo import Net as Net

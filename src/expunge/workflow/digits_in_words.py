@@ -91,14 +91,15 @@ def require(package: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, transformers shows no bars of its own; they would break up those of a command."""
-    logs = require("transformers").utils.logging
-    shown = logs.is_progress_bar_enabled()
-    logs.disable_progress_bar()
+    """Inside, transformers and diffusers show no bars; they would break up those of a command."""
+    kinds = [require("transformers").utils.logging, require("diffusers").utils.logging]
+    shown = [logs for logs in kinds if logs.is_progress_bar_enabled()]
+    for logs in shown:
+        logs.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        for logs in shown:
             logs.enable_progress_bar()
 
 

@@ -86,7 +86,7 @@ def load(config: Config) -> Loaded:
     Raises:
         InputError: If either cannot be had, or they do not fit together.
     """
-    device = _device(config.device)
+    device = find_device(config.device)
     bundle = _load_bundle(config)
     net = build_net(
         config.model.name,
@@ -146,7 +146,7 @@ def prepare(config: Config, loaded: Loaded | None = None) -> Prepared:
     )
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -49,7 +49,7 @@ def test_a_clip_folder_scores_images_and_texts(tmp_path: Path) -> None:
     from tests.unit.tasks.pipelines import tokenizer
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
-    torch.manual_seed(0)
+    torch.manual_seed(2)
     size: dict[str, Any] = {
         "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
         "num_attention_heads": 2,

@@ -1,0 +1,208 @@
+"""Concepts taken out of a text-to-image pipeline: from its files to files that tools load."""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from .. import report
+from ..config import EraseConfig
+from ..core.checkpoint import write_atomically
+from ..core.data import UnlearningData
+from ..core.record import Record
+from ..core.run import Log
+from ..core.unlearn import Unlearned, model_digest, unlearn
+from ..data import LatentSet, encode_images, request_digest
+from ..data.folders import read_images
+from ..data.hub import may_download
+from ..evaluation import DrawingPlan, Prompt, draw, evaluate, evaluate_drawings
+from ..models import load_pipeline, save_single_file
+from ..tasks import denoiser_of, text_to_image, with_denoiser
+from ..tasks.adapters import add_lora, merged, save_lora
+from .digits_in_words import centred, quiet
+from .folder import MEGABYTE, OutputFolder
+from .prepare import find_device
+from .trained import Options
+from .unlearn import RECORD, REPORT
+
+PIPELINE, SINGLE, LORA = "pipeline", "model.safetensors", "lora"
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """A pipeline and what is asked of it."""
+
+    config: EraseConfig
+    pipeline: Any
+    folder: OutputFolder
+    options: Options
+
+    @property
+    def concepts(self) -> dict[str, list[str]]:
+        """Wordings by concept; those to forget come first."""
+        return {**self.config.forget, **self.config.keep}
+
+
+def erase(
+    config: EraseConfig,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    on_log: Log | None = None,
+    command: str | None = None,
+) -> Record:
+    """Make a text-to-image model forget concepts.
+
+    Leaves ``record.json``, ``report.html`` with drawings before and after from equal seeds, and
+    ``pipeline/``, a folder of diffusers; and ``model.safetensors`` or ``lora/`` if asked for.
+    Images of the concepts are drawn by the model itself, or read from folders; their latents are
+    kept in ``latents/`` for the next run.
+
+    Args:
+        config: What to forget, from ``load_erase``.
+        out: The folder of results.
+        resume: Go on from the checkpoint of an interrupted run.
+        on_log: Called with progress rows.
+        command: How the run was started, for the record.
+
+    Returns:
+        The record that was written; its verdict is "cannot tell", as nobody looked at the
+        drawings yet.
+
+    Raises:
+        InputError: If the request cannot be carried out as it stands.
+        GuardError: If the method ruined the model.
+    """
+    with quiet():
+        pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
+    text_to_image(pipeline, {**config.forget, **config.keep})  # words first: seconds, not hours
+    _, denoiser = denoiser_of(pipeline)
+    size = sum(p.numel() * 4 for p in denoiser.parameters())
+    with OutputFolder(out, 3 * size + 50 * MEGABYTE) as folder:
+        return _carry_out(_Request(config, pipeline, folder, Options(resume, on_log, command)))
+
+
+def _carry_out(request: _Request) -> Record:
+    config, options = request.config, request.options
+    task = text_to_image(request.pipeline, request.concepts, weighting=config.weighting)
+    latents = _latents(request)
+    gone = torch.where(latents.labels < len(config.forget))[0]
+    data = UnlearningData.split(latents, gone)
+    _, original = denoiser_of(request.pipeline)
+    start = original if config.lora is None else add_lora(original, config.lora)
+    method = config.build_method()
+    done = unlearn(
+        start,
+        data,
+        method,
+        task=task,
+        seed=config.seed,
+        device=find_device(config.device),
+        precision=config.precision,
+        folder=request.folder.checkpoints(method.name),
+        resume=options.resume,
+        on_log=options.log(method.name),
+    )
+    options.log("draw and evaluate")({})
+    return _finish(request, done, data, latents.fingerprint())
+
+
+def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprint: str) -> Record:
+    """Compare, and write everything."""
+    config, path = request.config, request.folder.path
+    _, original = denoiser_of(request.pipeline)
+    plain = done.model if config.lora is None else merged(done.model)
+    record = evaluate(
+        dataclasses.replace(done, model=plain),
+        original=original,
+        data=data,
+        request={"kind": "concepts", "concepts": list(config.forget)},
+        digest=request_digest(sorted(config.forget), request.folder.salt()),
+        data_name="images drawn by the model" if not config.images.folders else "images",
+        model_name=config.model,
+        classes=list(request.concepts),
+        fingerprint=fingerprint,
+        relearn=False,
+        pictures=False,
+        command=request.options.command,
+        precision=config.precision,
+    )
+    after = with_denoiser(request.pipeline, plain)
+    record = evaluate_drawings(record, {"original": request.pipeline, "unlearned": after}, _plan(config))
+    with quiet():
+        _whole(path / PIPELINE, lambda place: after.save_pretrained(place))
+        if config.lora is not None:
+            _whole(path / LORA, lambda place: save_lora(after, done.model, place))
+    if config.single_file:
+        save_single_file(after, path / SINGLE)
+    report(record, path / REPORT)
+    record.save(path / RECORD)  # last: where there is a record, the run is complete
+    return record
+
+
+def _plan(config: EraseConfig) -> DrawingPlan:
+    """All wordings of what is forgotten, and the first one of what is kept."""
+    prompts = []
+    for first, *others in config.forget.values():
+        prompts += [Prompt(first, "target"), *(Prompt(text, "synonym") for text in others)]
+    prompts += [Prompt(texts[0], "other") for texts in config.keep.values()]
+    return DrawingPlan(prompts=prompts, **config.drawing.model_dump())
+
+
+def _latents(request: _Request) -> LatentSet:
+    """Latents of all concepts, with the number of each."""
+    parts = [_of_concept(request, name, texts) for name, texts in request.concepts.items()]
+    labels = torch.cat([torch.full((len(part),), i) for i, part in enumerate(parts)])
+    return LatentSet(torch.cat(parts), labels)
+
+
+def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
+    config, pipeline = request.config, request.pipeline
+    if name in config.images.folders:
+        return _encoded(pipeline, _from_folder(pipeline, config.images.folders[name]))
+    seeds = [config.seed + number for number in range(config.images.per_concept)]
+    said = [texts[number % len(texts)] for number in range(len(seeds))]
+    settings = config.images.model_dump(exclude={"per_concept", "folders"})
+    _, model = denoiser_of(pipeline)
+    facts = {"model": model_digest(model), "texts": said, "seeds": seeds, **settings}
+    path = request.folder.path / "latents" / f"{request_digest([repr(facts)], '')[:24]}.safetensors"
+    if path.is_file():
+        return safetensors.torch.load_file(path)["latents"]
+    request.options.log(f"draw images of {name}")({})
+    latents = _encoded(pipeline, draw(pipeline, said, seeds, **settings))
+    payload = safetensors.torch.save({"latents": latents.contiguous()})
+    write_atomically(path, lambda target: _write(target, payload))
+    return latents
+
+
+def _encoded(pipeline: Any, images: Tensor) -> Tensor:
+    autoencoder = getattr(pipeline, "vae", None)
+    return centred(images) if autoencoder is None else encode_images(autoencoder, images)
+
+
+def _from_folder(pipeline: Any, folder: str) -> Tensor:
+    """Images of a folder at the size that the pipeline draws."""
+    _, model = denoiser_of(pipeline)
+    config: Any = model.config
+    side = int(config.sample_size) * int(getattr(pipeline, "vae_scale_factor", 1))
+    return read_images(folder, side)
+
+
+def _whole(folder: Path, write: Any) -> None:
+    """Write a folder, whole or not at all."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    write(fresh)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _write(path: Path, payload: bytes) -> None:
+    path.write_bytes(payload)
+
+
