@@ -1,5 +1,6 @@
 """Text-to-image pipelines from disk: no code of theirs is run, and nothing is downloaded unasked."""
 
+import inspect
 import json
 from importlib import import_module
 from pathlib import Path
@@ -71,9 +72,8 @@ def _folder(diffusers: Any, path: Path) -> Any:
             )
     if index.get("_class_name") == _PIXELS:
         return import_module("expunge.tasks.pixels").PixelPipeline.from_pretrained(path)
-    more = {"safety_checker": None} if "safety_checker" in index else {}
     return diffusers.DiffusionPipeline.from_pretrained(
-        path, local_files_only=True, use_safetensors=True, **more
+        path, local_files_only=True, use_safetensors=True, **_left_out(diffusers, index)
     )
 
 
@@ -87,8 +87,21 @@ def _single_file(diffusers: Any, path: Path, base: str | Path | None) -> Any:
         )
     index = json.loads((Path(base).expanduser() / _INDEX).read_text(encoding="utf-8"))
     kind = getattr(diffusers, index["_class_name"])
-    more = {"safety_checker": None} if "safety_checker" in index else {}
-    return kind.from_single_file(str(path), config=str(base), local_files_only=True, **more)
+    return kind.from_single_file(
+        str(path), config=str(base), local_files_only=True, **_left_out(diffusers, index)
+    )
+
+
+def _left_out(diffusers: Any, index: dict[str, Any]) -> dict[str, None]:
+    """Parts that are not loaded: the safety checker, and text encoders that were not saved.
+
+    SD3 runs without its third text encoder, but has to be told that there is none.
+    """
+    kind = getattr(diffusers, str(index.get("_class_name")), None)
+    takes = set() if kind is None else set(inspect.signature(kind.__init__).parameters)
+    optional = takes & {"text_encoder_3", "tokenizer_3"}
+    absent = {name for name in optional if index.get(name, [None])[0] is None}
+    return dict.fromkeys(absent | ({"safety_checker"} & set(index)))
 
 
 def _diffusers() -> Any:

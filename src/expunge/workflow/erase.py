@@ -174,8 +174,9 @@ def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     if path.is_file():
         return safetensors.torch.load_file(path)["latents"]
     request.options.log(f"draw images of {name}")({})
-    latents = _encoded(pipeline, draw(pipeline, said, seeds, **settings))
-    payload = safetensors.torch.save({"latents": latents.contiguous()})
+    # Contiguous, as it comes back from the file: sums depend on the layout in memory.
+    latents = _encoded(pipeline, draw(pipeline, said, seeds, **settings)).contiguous()
+    payload = safetensors.torch.save({"latents": latents})
     write_atomically(path, lambda target: _write(target, payload))
     return latents
 

@@ -232,11 +232,15 @@ def trained_denoiser(
 def denoiser_identity(scene: WordScene, dataset: LatentSet, seed: int) -> str:
     """Equal for equal weights: net, words, noise, data, recipe and seed."""
     pipeline = scene.make_pipeline(seed)
-    parts: list[object] = [model_digest(pipeline.unet), sorted(dict(pipeline.unet.config).items())]
-    parts += [model_digest(pipeline.text_encoder), scene.captions]
-    parts += [sorted(dict(pipeline.scheduler.config).items()), dataset.fingerprint()]
-    parts += [RECIPES[scene.recipe], seed, scene.precision]
+    parts: list[object] = [model_digest(pipeline.unet), _settings(pipeline.unet)]
+    parts += [model_digest(pipeline.text_encoder), scene.captions, _settings(pipeline.scheduler)]
+    parts += [dataset.fingerprint(), RECIPES[scene.recipe], seed, scene.precision]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _settings(part: Any) -> list[tuple[str, object]]:
+    """What a part of diffusers was built with; its private notes have no fixed order."""
+    return sorted((name, value) for name, value in part.config.items() if name[:1] != "_")
 
 
 def trained_judge(scene: WordScene, path: Path | None = None) -> ImageJudge:

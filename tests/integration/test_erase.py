@@ -1,0 +1,146 @@
+"""``expunge erase`` on tiny pipelines: files that load again, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("diffusers")
+
+import numpy as np
+import torch
+from PIL import Image
+from tests.unit.tasks.pipelines import PIPELINES, draw
+
+from expunge import Record, erase, load_erase, load_pipeline
+from expunge.cli import main
+from expunge.core import ConfigError, ModelError
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+QUICK: dict[str, Any] = {
+    "keep": {"dog": ["a dog"], "golf ball": ["a golf ball"]},
+    "images": {"per_concept": 4, "steps": 2},
+    "drawing": {"images": 1, "steps": 2},
+    "method": {"name": "scissorhands", "lr": 1e-4, "epochs": 1, "batch_size": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pipelines")
+    for name in ("sd1", "sd3"):
+        PIPELINES[name]().save_pretrained(place / name)
+    return place
+
+
+def request(place: Path, **more: Any) -> Any:
+    forget = {"church": ["a photo of a church", "a church"]}
+    return load_erase(changes=QUICK | {"model": str(place), "forget": forget} | more)
+
+
+@pytest.mark.parametrize("name", ["sd1", "sd3"])
+def test_it_leaves_a_pipeline_that_loads_and_a_report(
+    name: str, saved: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    rows: list[dict[str, Any]] = []
+    record = erase(request(saved / name), out, on_log=rows.append)
+    assert Record.load(out / "record.json") == record
+    assert record.verdict.status == "cannot tell"
+    assert record.request.forget == {"kind": "concepts", "concepts": ["church"]}
+    assert record.data.sizes == {"forget": 4, "retain": 8}
+    assert [one.group for one in record.drawings] == ["target", "synonym", "other", "other"]
+    assert record.cost.peak_memory_bytes is None or record.cost.peak_memory_bytes > 0
+    before, after = draw(load_pipeline(saved / name)), draw(load_pipeline(out / "pipeline"))
+    assert not torch.equal(before, after)
+    assert "a photo of a church" in (out / "report.html").read_text(encoding="utf-8")
+    assert "draw images of church" in {row.get("doing") for row in rows}
+
+    rows.clear()  # latents are kept: another run draws nothing that it has
+    again = erase(request(saved / name), out, on_log=rows.append)
+    assert not any("draw images" in str(row.get("doing")) for row in rows)
+    assert again.model.sha256_after == record.model.sha256_after
+
+
+def test_a_single_file_and_adapters_load(saved: Path, tmp_path: Path) -> None:
+    method = QUICK["method"] | {"trim": "off"}
+    config = request(saved / "sd1", single_file=True, lora=2, method=method)
+    erase(config, tmp_path / "out")
+    after = draw(load_pipeline(tmp_path / "out" / "pipeline"))
+    one = load_pipeline(tmp_path / "out" / "model.safetensors", base=saved / "sd1")
+    torch.testing.assert_close(draw(one), after, atol=0, rtol=0)
+    adapted = load_pipeline(saved / "sd1")
+    adapted.load_lora_weights(tmp_path / "out" / "lora")
+    torch.testing.assert_close(draw(adapted), after, atol=1e-4, rtol=0)
+    assert not torch.equal(draw(load_pipeline(saved / "sd1")), after)
+
+
+def test_images_may_come_from_a_folder(saved: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "churches"
+    folder.mkdir()
+    for number in range(3):
+        pixels = np.full((40, 30, 3), 80 * number, np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    images = QUICK["images"] | {"folders": {"church": str(folder)}}
+    record = erase(request(saved / "sd1", images=images), tmp_path / "out")
+    assert record.data.sizes == {"forget": 3, "retain": 8}
+
+
+def test_the_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    words = ["erase", "church", "--model", str(saved / "sd1"), "--keep", "dog", "--out", str(out)]
+    for key in ("images.per_concept=2", "images.steps=1", "drawing.steps=1", "drawing.images=1"):
+        words += ["--set", key]
+    for key in ("method.lr=1e-4", "method.epochs=1", "method.batch_size=2"):
+        words += ["--set", key]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "Verdict: cannot tell" in shown
+    assert "accuracy in %" not in shown  # nobody measured any
+    assert json.loads((out / "record.json").read_text())["command"].startswith("expunge erase church")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "absent/folder"}, r"no folder absent/folder.*EXPUNGE_DOWNLOAD=1"),
+        ({"model": "weights.ckpt"}, r"weights.ckpt may hold code, which is never run"),
+        ({"model": "weights.safetensors"}, r"there is no file weights.safetensors"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded(
+    changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXPUNGE_DOWNLOAD", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match=message):
+        erase(request(tmp_path, **changes), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("part", ["vae", "text_encoder", "tokenizer", "unet"])
+def test_a_missing_part_is_named(part: str, saved: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(saved / "sd1", tmp_path / "model")
+    shutil.rmtree(tmp_path / "model" / part)
+    with pytest.raises(ModelError, match=rf"lacks its {part}: put the folder {part}/ there"):
+        erase(request(tmp_path / "model"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"forget": {}}, "forget"),
+        ({"keep": {"church": ["a church"]}}, "keep: 'church' is to be forgotten as well"),
+        ({"keep": {"dog": []}}, "keep.dog: expected at least one wording"),
+        ({"images": {"folders": {"cat": "x"}}}, "images.folders: 'cat' is no concept"),
+        ({"method": {"name": "scissorhand"}}, "method.name: expected one of .*did you mean"),
+        ({"lora": 0}, "lora"),
+    ],
+)
+def test_a_request_that_cannot_be_meant(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_erase(changes={"model": "m", "forget": {"church": ["a church"]}} | changes)
