@@ -191,6 +191,11 @@ class _Remember(nn.Module):
             self._asked, self._answer = asked, self._model(*args, **kwargs)
         return self._answer
 
+    def get_base_model(self) -> nn.Module:
+        """The model itself, as peft calls it: some tasks ask it which arguments it takes."""
+        inner: Any = getattr(self._model, "get_base_model", None)
+        return self._model if inner is None else inner()
+
     def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)
