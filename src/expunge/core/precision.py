@@ -61,6 +61,8 @@ class AutocastTask:
         # Not methods like the others: a task without logits must go on having none.
         if name == "logits":
             return partial(self._logits, found)
+        if name == "loss_and_ceiling":
+            return partial(self._bounded, found)
         return partial(self._predict, found) if name == "predict" else found
 
     def _logits(
@@ -69,6 +71,13 @@ class AutocastTask:
         with torch.autocast(self.device_type, torch.bfloat16):
             found, labels = logits(model, batch)
         return found.float(), labels
+
+    def _bounded(
+        self, measure: Callable[..., tuple[Tensor, Tensor]], model: nn.Module, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        with torch.autocast(self.device_type, torch.bfloat16):
+            losses, ceilings = measure(model, batch)
+        return losses.float(), ceilings.float()
 
     def _predict(self, predict: Callable[..., Tensor], *given: Any) -> Tensor:
         with torch.autocast(self.device_type, torch.bfloat16):

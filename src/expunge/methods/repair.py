@@ -84,14 +84,13 @@ class Repair:
             if kind == "held-out":  # first, while no graph of the forget pass takes memory
                 with torch.no_grad():
                     held = self._task.loss(model, self._held_out[step])
-            losses = self._task.loss(model, self._forget[step])
+            losses, ceiling = self._lost(model, self._forget[step])
         seen = losses.detach()
         row["forget_loss"], reached = self._means(seen, self._judged(seen))
         if kind == "held-out":
             unseen = self._judged(held)
             row["held_out_loss"], *moments = self._means(held, unseen, unseen.square())
             row["active"] = float(self._gate.open(reached, *moments))
-        ceiling = self._task.loss_ceiling
         if kind == "ceiling":
             # By samples, not by their mean: a few far above would hide those still below.
             [below] = self._means((seen < ceiling).float())
@@ -103,6 +102,13 @@ class Repair:
         ascended = self._judged(losses).mean()
         gradient = self._run.gradient(ascended, self._descent.parameters)
         return row, (gradient, gradient)
+
+    def _lost(self, model: nn.Module, batch: Any) -> tuple[Tensor, float | Tensor]:
+        """Losses on D_f, and up to which loss each of them counts."""
+        if hasattr(self._task, "loss_and_ceiling"):
+            found: tuple[Tensor, Tensor] = self._task.loss_and_ceiling(model, batch)
+            return found
+        return self._task.loss(model, batch), self._task.loss_ceiling
 
     def _judged(self, losses: Tensor) -> Tensor:
         """What is ascended on D_f, and compared between the sets."""

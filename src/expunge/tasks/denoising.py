@@ -17,6 +17,7 @@ from .denoisers import Call, Conditions, call_denoiser
 from .forms import unpack
 from .noising import Noising
 
+EMPTY = "empty"
 WEIGHTINGS = ("uniform", "unexplained")
 _LEAST_UNEXPLAINED = 0.02  # bounds the weight of levels that are nearly all noise
 
@@ -58,7 +59,9 @@ class Denoising:
         dropout: Share of the samples that is trained on the empty condition, in [0, 1).
         call: How the model is called; ``call_denoiser`` knows those of diffusers.
         loss_ceiling: Loss beyond which a sample counts as forgotten, > 0. Predicting
-            nothing at all costs 1 for ε and v of standardised samples.
+            nothing at all costs 1 for ε and v of standardised samples. ``"empty"``: what the
+            same sample costs at that moment under the empty condition, since a model that never
+            learned a condition gains nothing from being told it.
         weighting: ``"uniform"`` weighs all levels alike, as models are trained. ``"unexplained"``
             divides the loss at each level by what it costs to know nothing (see
             ``Noising.unexplained``; at least 0.02): 1 means that at every level. Models that
@@ -78,9 +81,13 @@ class Denoising:
         *,
         dropout: float = 0.1,
         call: Call = call_denoiser,
-        loss_ceiling: float = 1.0,
+        loss_ceiling: float | str = 1.0,
         weighting: str = "uniform",
     ) -> None:
+        self._against_empty = loss_ceiling == EMPTY
+        if isinstance(loss_ceiling, str):
+            check_choice((EMPTY,), loss_ceiling=loss_ceiling)
+            loss_ceiling = 1.0
         check_positive(loss_ceiling=loss_ceiling)
         check_choice(WEIGHTINGS, weighting=weighting)
         if not 0 <= dropout < 1:
@@ -122,7 +129,23 @@ class Denoising:
             ModelError: If the prediction is not of the shape of the samples.
         """
         drawn = self.draw(model, batch)
-        found = self.predict(model, drawn.noised, drawn.levels, drawn.conditions)
+        return self._errors(model, drawn, drawn.conditions)
+
+    def loss_and_ceiling(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Losses (B,), and the loss beyond which each sample counts as forgotten, (B,).
+
+        Costs another forward pass where the ceiling is that of the empty condition.
+        """
+        drawn = self.draw(model, batch)
+        losses = self._errors(model, drawn, drawn.conditions)
+        if not self._against_empty:
+            return losses, torch.full_like(losses.detach(), self.loss_ceiling)
+        with torch.no_grad():
+            empty = self.condition(torch.full_like(drawn.labels, self.empty))
+            return losses, self._errors(model, drawn, empty)
+
+    def _errors(self, model: nn.Module, drawn: Drawn, conditions: Conditions) -> Tensor:
+        found = self.predict(model, drawn.noised, drawn.levels, conditions)
         errors = (found.float() - drawn.goal).square().flatten(1).mean(1)
         if self.weighting == "uniform":
             return errors

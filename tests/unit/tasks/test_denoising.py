@@ -245,3 +245,29 @@ def test_the_unexplained_weighting_divides_by_what_ignorance_costs() -> None:
 def test_an_unknown_weighting_is_refused() -> None:
     with pytest.raises(InputError, match="weighting"):
         tiny.text_task(weighting="snr")
+
+
+def test_the_ceiling_may_be_the_loss_under_the_empty_condition() -> None:
+    model, batch = tiny.unet().eval(), tiny.blurred(6)
+    task = tiny.class_task(loss_ceiling="empty")
+    losses, ceilings = task.loss_and_ceiling(model, batch)
+    torch.testing.assert_close(losses, task.loss(model, batch))  # the same noise
+    nameless = (batch[0], torch.full_like(batch[1], task.empty))
+    drawn = task.draw(model, batch)
+    given = task.condition(nameless[1])
+    expected = task.predict(model, drawn.noised, drawn.levels, given) - drawn.goal
+    torch.testing.assert_close(ceilings, expected.square().flatten(1).mean(1))
+    assert losses.requires_grad
+    assert not ceilings.requires_grad
+    mixed = AutocastTask(task, "cpu").loss_and_ceiling(model, batch)
+    assert all(one.dtype == torch.float32 for one in mixed)
+    torch.testing.assert_close(mixed[0], losses, atol=0.1, rtol=0.1)
+
+
+def test_a_number_as_ceiling_holds_for_all_samples() -> None:
+    model, batch = tiny.unet().eval(), tiny.blurred(6)
+    losses, ceilings = tiny.class_task(loss_ceiling=0.7).loss_and_ceiling(model, batch)
+    assert ceilings.tolist() == pytest.approx([0.7] * 6)
+    torch.testing.assert_close(losses, tiny.class_task().loss(model, batch))
+    with pytest.raises(InputError, match="expected loss_ceiling to be one of empty; got 'full'"):
+        tiny.class_task(loss_ceiling="full")

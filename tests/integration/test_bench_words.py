@@ -1,0 +1,91 @@
+"""A bench of words on the digits, with trainings cut short: results, and going on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("diffusers")
+
+from expunge import WordBench
+from expunge.cli import main
+from expunge.training import RECIPES
+from expunge.workflow import word_scenes
+
+CONFIG = """
+title = "Digits"
+kind = "words"
+scene = "digits"
+seeds = [0]
+words = ["seven"]
+quality = [1.0]
+drawing = { images = 2, steps = 2, guidance = 1.5 }
+
+[[method]]
+label = "Scissorhands"
+name = "scissorhands"
+lr = 1e-4
+epochs = 0.2
+
+[[method]]
+label = "diverges"
+name = "fine-tune"
+lr = 1e20
+epochs = 0.2
+"""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RECIPES, "denoiser", replace(RECIPES["denoiser"], epochs=0.2))
+    scene = word_scenes.digits_scene()
+    short = replace(scene.judge, recipe=replace(scene.judge.recipe, epochs=0.5))
+    monkeypatch.setattr(word_scenes, "digits_scene", lambda: replace(scene, judge=short))
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "digits.toml").write_text(CONFIG)
+    words = ["bench", str(tmp_path / "digits.toml"), "--out", str(tmp_path / "out")]
+    words += ["--store", str(tmp_path / "store")]
+    assert main(words) == 0
+    assert "5 of 5 results." in capsys.readouterr().out
+    found = WordBench.load(tmp_path / "out" / "bench.json")
+    kinds = [(one.kind, one.method, one.guidance) for one in found.results]
+    assert kinds == [
+        ("original", "original", 1.5),
+        ("original", "original", 1.0),
+        ("retrained", "retrained", 1.5),
+        ("unlearned", "Scissorhands", 1.5),
+        ("unlearned", "diverges", 1.5),
+    ]
+    done, refused = found.results[3], found.results[4]
+    assert done.target is not None
+    assert done.fid is not None
+    assert done.forget_loss is not None
+    assert {one.group for one in done.prompts} == {"target", "synonym", "other"}
+    assert refused.error
+    assert refused.target is None
+    assert 0 < (found.judge_accuracy or 0) <= 100
+    assert "Scissorhands" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+
+    def forbidden(*args: Any, **more: Any) -> Any:
+        raise AssertionError("a result was computed twice")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("expunge.bench.words.worker.unlearn", forbidden)
+        patch.setattr("expunge.workflow.word_scenes.train", forbidden)
+        assert main(words) == 0
+    again = WordBench.load(tmp_path / "out" / "bench.json")
+    assert again.results == found.results
+
+
+def test_problems_of_the_config_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wrong.toml").write_text(CONFIG.replace('"seven"', '"eleven"'))
+    words = ["bench", str(tmp_path / "wrong.toml"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--store", str(tmp_path / "store")]) == 2
+    assert "got 'eleven'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,118 @@
+"""A bench of words: its config, its jobs, and its tables."""
+
+from typing import Any
+
+import pytest
+
+from expunge.bench.words.config import parse_word_bench
+from expunge.bench.words.jobs import word_jobs
+from expunge.bench.words.result import WordBench, WordResult
+from expunge.bench.words.tables import word_rows, word_tables
+from expunge.core import ConfigError, InputError
+
+METHODS: list[dict[str, Any]] = [
+    {"label": "Scissorhands", "name": "scissorhands", "seeds": [0, 1]},
+    {"label": "SalUn", "name": "salun", "words": ["church"]},
+]
+CONFIG: dict[str, Any] = {
+    "title": "T", "kind": "words", "scene": "imagenette64", "seeds": [0], "quality": [1.5],
+    "words": ["church", "tench"], "method": METHODS,
+}  # fmt: skip
+
+
+def test_jobs_go_word_by_word_with_references_first() -> None:
+    plan = parse_word_bench(CONFIG)
+    found = [
+        (job.kind, job.word, job.method, job.seed, job.guidance)
+        for job in word_jobs(plan, ["tench", "church", "dog"])
+    ]
+    assert found == [
+        ("original", "", "original", 0, 3.0),
+        ("original", "", "original", 0, 1.5),
+        ("retrained", "church", "retrained", 0, 3.0),
+        ("unlearned", "church", "Scissorhands", 0, 3.0),
+        ("unlearned", "church", "Scissorhands", 1, 3.0),
+        ("unlearned", "church", "SalUn", 0, 3.0),
+        ("retrained", "tench", "retrained", 0, 3.0),
+        ("unlearned", "tench", "Scissorhands", 0, 3.0),
+        ("unlearned", "tench", "Scissorhands", 1, 3.0),
+    ]
+    assert str(word_jobs(plan, ["church", "tench"])[3]) == "Scissorhands (church, seed 0)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"method": [*METHODS, METHODS[0]]}, "two entries are called 'Scissorhands'"),
+        ({"method": [METHODS[0] | {"words": ["dog"]}]}, "words: 'dog' is not among the words"),
+        ({"method": [METHODS[0] | {"trim": 2}]}, "method 'Scissorhands': method.trim"),
+        ({"seeds": []}, "seeds"),
+        ({"drawing": {"guidance": 0}}, "drawing.guidance"),
+    ],
+)
+def test_problems_are_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_word_bench(CONFIG | changes)
+
+
+def test_a_word_that_the_scene_does_not_have() -> None:
+    with pytest.raises(ConfigError, match="expected some of tench, dog; got 'church'"):
+        word_jobs(parse_word_bench(CONFIG), ["tench", "dog"])
+
+
+def result(kind: Any, word: str, method: str, seed: int, **values: Any) -> WordResult:
+    return WordResult(
+        key=f"{kind}{word}{method}{seed}", created="now", versions={}, kind=kind, word=word,
+        method=method, seed=seed, guidance=3.0, **values,
+    )  # fmt: skip
+
+
+def bench(*results: WordResult, planned: int = 5) -> WordBench:
+    return WordBench(
+        title="T", created="now", config=CONFIG | {"drawing": {"images": 30, "steps": 20}},
+        judge="J", judge_accuracy=79.4, planned=planned, results=list(results),
+    )  # fmt: skip
+
+
+SOME = (
+    result("original", "", "original", 0, others=90.0, fid=100.0),
+    result("retrained", "church", "retrained", 0, target=10.0, others=90.0, seconds=900.0),
+    result("unlearned", "church", "Scissorhands", 0, target=4.0, others=80.0, seconds=60.0),
+    result("unlearned", "church", "Scissorhands", 1, target=12.0, others=90.0, seconds=80.0),
+    result("unlearned", "church", "SalUn", 0, error="diverged"),
+)
+
+
+def test_rows_are_means_over_words_and_seeds() -> None:
+    rows = {row.method: row for row in word_rows(bench(*SOME))}
+    assert list(rows) == ["Original, guidance 3", "Retrained", "Scissorhands", "SalUn"]
+    row = rows["Scissorhands"]
+    assert row.target is not None
+    assert (row.target.mean, row.words, row.results) == (8.0, 1, 2)
+    assert row.distance is not None
+    assert row.distance.mean == (6 + 2) / 2
+    assert row.seconds is not None
+    assert row.seconds.mean == 70
+    assert rows["SalUn"].target is None
+    assert rows["SalUn"].errors == ("diverged",)
+
+
+def test_the_table_says_what_is_missing_and_what_was_refused() -> None:
+    text = word_tables(bench(*SOME, planned=7))
+    assert "**INCOMPLETE: 2 of 7 results are missing.**" in text
+    assert "- SalUn, church: diverged" in text
+    assert "79.4 % of test images right" in text
+    assert "| Scissorhands | 8.0 ± 5.7 (4.0) |" in text
+    assert "| Method | church |" in text
+    assert "INCOMPLETE" not in word_tables(bench(*SOME))
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Any) -> None:
+    found = bench(*SOME)
+    found.save(tmp_path / "bench.json")
+    assert WordBench.load(tmp_path / "bench.json") == found
+    with pytest.raises(InputError, match="cannot read the bench"):
+        WordBench.load(tmp_path / "absent.json")
+    (tmp_path / "other.json").write_text('{"schema": "expunge.bench/1"}')
+    with pytest.raises(InputError, match=r"is not a bench of words \(expunge.words/1\)"):
+        WordBench.load(tmp_path / "other.json")
