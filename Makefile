@@ -78,7 +78,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --no-anno
 
 requirements: | $(UV)
 	$(COMPILE) --upgrade -o requirements/run.txt
-	$(COMPILE) --upgrade --group dev --constraints requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --upgrade --extra nudity --group dev --constraints requirements/run.txt -o requirements/dev.txt
 	$(COMPILE) --upgrade --group docs --constraints requirements/run.txt -o requirements/docs.txt
 	echo hatchling | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --no-annotate --custom-compile-command "make requirements" - -o requirements/build.txt

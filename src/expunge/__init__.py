@@ -117,9 +117,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "bench": (
-        "Bench WordBench is_word_bench load_bench load_word_bench run_bench run_word_bench"
-    ),
+    "bench": ("Bench WordBench is_word_bench load_bench load_word_bench run_bench run_word_bench"),
     "config": "Config EraseConfig load_config load_erase wordings",
     "core": (
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "

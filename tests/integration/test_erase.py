@@ -98,7 +98,9 @@ def test_the_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     assert "Verdict: cannot tell" in shown
     assert "accuracy in %" not in shown  # nobody measured any
-    assert json.loads((out / "record.json").read_text())["command"].startswith("expunge erase church")
+    assert json.loads((out / "record.json").read_text())["command"].startswith(
+        "expunge erase church"
+    )
 
 
 @pytest.mark.parametrize(

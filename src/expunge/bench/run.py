@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
-from typing import Protocol, TypeVar
 
 from ..core.errors import ExpungeError
 from ..core.run import Log
 from ..workflow.trained import Options
+from .carrier import Carrier, JobT, PreparedT, ResultT
 from .config import Plan
 from .jobs import Job, jobs
 from .known import adopt
@@ -20,9 +20,6 @@ from .store import Store, Warn
 from .worker import Worker
 
 WAIT_SECONDS = 2.0
-JobT = TypeVar("JobT", contravariant=True)
-PreparedT = TypeVar("PreparedT")
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,15 +118,6 @@ class _Board:
         bench = self.bench()
         write_pages(bench, self._out)
         return bench
-
-
-class Carrier(Protocol[JobT, PreparedT, ResultT]):
-    """Names and computes the results of a bench."""
-
-    def prepare(self, job: JobT) -> PreparedT: ...
-    def key(self, job: JobT, prepared: PreparedT) -> str: ...
-    def known(self, job: JobT, prepared: PreparedT) -> ResultT | None: ...
-    def compute(self, job: JobT, prepared: PreparedT) -> ResultT: ...
 
 
 def compute(

@@ -13,6 +13,7 @@ from ..evaluation.details import plain
 from ..evaluation.evaluate import versions
 from ..workflow.prepare import Loaded, Prepared, load, prepare
 from ..workflow.trained import Options, reference_training
+from .carrier import Carrier
 from .config import Plan, Setting
 from .jobs import Job
 from .measure import measure
@@ -22,7 +23,7 @@ from .result import RESULT_SCHEMA, Result, Tuning
 from .store import Store, key_of
 
 
-class Worker:
+class Worker(Carrier[Job, Prepared, Result]):
     """Computes results in one process; holds the data of one data set and net at a time.
 
     Args:

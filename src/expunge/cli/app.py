@@ -25,7 +25,19 @@ from . import (
 from .errors import COMMAND, DEBUG, OWN_PROCESS, guarded
 
 SILENT = {"--resume", "--json", "--debug"}
-COMMANDS = (demo, unlearn, erase, bench, evaluate, explain, report, check, memorisation, methods, cite)
+COMMANDS = (
+    demo,
+    unlearn,
+    erase,
+    bench,
+    evaluate,
+    explain,
+    report,
+    check,
+    memorisation,
+    methods,
+    cite,
+)
 
 app = typer.Typer(
     add_completion=False,

@@ -37,7 +37,9 @@ def command(
         str | None,
         typer.Option(metavar="FOLDER", help="What a single file is built like (diffusers)."),
     ] = None,
-    method: Annotated[str | None, typer.Option(metavar="NAME", help="Default: scissorhands.")] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Default: scissorhands.")
+    ] = None,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Also write the original checkpoint layout.")
     ] = False,
@@ -67,9 +69,7 @@ def command(
     request = expunge.load_erase(config, changes=changes, overrides=overrides or [])
     folder = out or Path("runs") / f"erase-{_slug(next(iter(request.forget)))}"
     with progress() as listen:
-        record = expunge.erase(
-            request, folder, resume=resume, on_log=listen, command=COMMAND.get()
-        )
+        record = expunge.erase(request, folder, resume=resume, on_log=listen, command=COMMAND.get())
     if json:
         print(record.to_json(), end="")
     else:

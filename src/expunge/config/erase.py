@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -47,7 +47,7 @@ class EraseConfig(Section):
 
     ``forget`` and ``keep`` map concepts to their wordings. ``base`` is a folder of diffusers
     that says how a single file is built. ``single_file`` writes the original checkpoint
-    layout besides the folder; ``lora`` trains adapters of that rank instead of the weights.
+    layout besides the folder; ``weighting`` and ``ceiling`` are as of ``Denoising``; ``lora`` trains adapters of that rank instead of the weights.
     """
 
     model: str = Field(min_length=1)
@@ -55,7 +55,8 @@ class EraseConfig(Section):
     forget: dict[str, list[str]] = Field(min_length=1)
     keep: dict[str, list[str]] = Field(min_length=1)
     seed: int = Field(0, ge=0)
-    weighting: Literal["uniform", "unexplained"] = "unexplained"
+    weighting: Literal["uniform", "unexplained"] = "uniform"
+    ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     device: str = "auto"
     images: ErasedImages = ErasedImages()

@@ -21,7 +21,6 @@ from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .task import Task
 
-
 _KNOBS = (
     'lower the batch_size of the method, use precision="bf16", or call '
     "model.enable_gradient_checkpointing() where the model has it"

@@ -182,6 +182,7 @@ def evaluate_drawings(
 
 
 def check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
+    """Raise if a prompt names a class that the judge does not have."""
     known = [] if judge is None else judge.classes
     wrong = [p.label for p in plan.prompts if judge and p.label and p.label not in known]
     if wrong:
@@ -191,9 +192,7 @@ def check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
         )
 
 
-def recognised(
-    plan: DrawingPlan, judge: ImageJudge, seen: Mapping[str, Seen]
-) -> list[PromptScore]:
+def recognised(plan: DrawingPlan, judge: ImageJudge, seen: Mapping[str, Seen]) -> list[PromptScore]:
     """How often each prompt's drawings are taken for what they should show."""
     found = []
     for place, prompt in enumerate(plan.prompts):
@@ -240,7 +239,9 @@ def distance_of_kept(plan: DrawingPlan, seen: Seen, aim: Tensor) -> float | None
     return frechet_distance(features, aim) if len(features) > 1 else None
 
 
-def mean_recognised(prompts: Sequence[PromptScore], name: str, groups: Sequence[str]) -> float | None:
+def mean_recognised(
+    prompts: Sequence[PromptScore], name: str, groups: Sequence[str]
+) -> float | None:
     """Mean over the prompts of some groups, in percent; None if there is none."""
     values = [one.recognised[name] for one in prompts if one.group in groups]
     return sum(values) / len(values) if values else None

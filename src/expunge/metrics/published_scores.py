@@ -56,9 +56,7 @@ def clip_score(images: Tensor, prompts: Sequence[str], model: str | Path) -> flo
             downloaded.
     """
     if len(images) != len(prompts):
-        raise InputError(
-            f"expected a prompt for each image, got {len(prompts)} for {len(images)}"
-        )
+        raise InputError(f"expected a prompt for each image, got {len(prompts)} for {len(images)}")
     path = _existing(
         model, "the score needs CLIP: put openai/clip-vit-base-patch16 of the Hugging Face hub"
     )

@@ -29,7 +29,13 @@ _ENDS = {
     "conv_out": "out.2",
 }
 _MIDDLE = {"resnets.0": "0", "attentions.0": "1", "resnets.1": "2"}
-_VAE_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+_VAE_ATTENTION = {
+    "group_norm": "norm",
+    "to_q": "q",
+    "to_k": "k",
+    "to_v": "v",
+    "to_out.0": "proj_out",
+}
 _OPEN_CLIP = {
     "self_attn.out_proj": "attn.out_proj",
     "layer_norm1": "ln_1",

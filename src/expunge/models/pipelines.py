@@ -1,4 +1,4 @@
-"""Text-to-image pipelines from disk: no code of theirs is run, and nothing is downloaded unasked."""
+"""Text-to-image pipelines from disk: their code is not run, and nothing downloaded unasked."""
 
 import inspect
 import json
@@ -35,9 +35,7 @@ def load_pipeline(
     diffusers = _diffusers()
     path = Path(place).expanduser()
     if path.suffix in {".ckpt", ".pt", ".bin"}:
-        raise ModelError(
-            f"{path} may hold code, which is never run; convert it to .safetensors"
-        )
+        raise ModelError(f"{path} may hold code, which is never run; convert it to .safetensors")
     try:
         if path.suffix == ".safetensors":
             return _single_file(diffusers, path, base)
@@ -49,9 +47,13 @@ def load_pipeline(
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ModelError):
             raise
-        hint = "" if path.exists() or download else (
-            f"; there is no folder {path}, and nothing is downloaded unasked: name the folder "
-            "of the pipeline, or set EXPUNGE_DOWNLOAD=1 to get it from the Hugging Face hub"
+        hint = (
+            ""
+            if path.exists() or download
+            else (
+                f"; there is no folder {path}, and nothing is downloaded unasked: name the folder "
+                "of the pipeline, or set EXPUNGE_DOWNLOAD=1 to get it from the Hugging Face hub"
+            )
         )
         raise ModelError(f"cannot load the pipeline {place}: {_first_line(error)}{hint}") from error
 

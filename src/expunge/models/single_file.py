@@ -53,7 +53,9 @@ def save_single_file(pipeline: Any, path: str | Path) -> None:
 def _check(pipeline: Any) -> None:
     name = type(pipeline).__name__
     autoencoder = type(getattr(pipeline, "vae", None)).__name__
-    layers = getattr(getattr(getattr(pipeline, "unet", None), "config", None), "layers_per_block", 0)
+    layers = getattr(
+        getattr(getattr(pipeline, "unet", None), "config", None), "layers_per_block", 0
+    )
     known = name.startswith(("StableDiffusionPipeline", "StableDiffusionXLPipeline"))
     if not known or autoencoder != "AutoencoderKL" or not isinstance(layers, int):
         raise InputError(

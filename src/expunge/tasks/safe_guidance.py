@@ -128,7 +128,7 @@ class SafeDenoiser(nn.Module):
         self._last = time
 
     def _away(self, empty: Tensor, prompted: Tensor, unsafe: Tensor) -> Tensor:
-        """γ of this step: zero while it warms up."""
+        """What is taken off in this step: nothing while it warms up."""
         settings = self._settings
         assert self._memory is not None  # set when the step began
         # Clamped at 1 as the authors' code does; the paper prints the larger of the two.

@@ -3,7 +3,7 @@
 from .check import check_run as check_run
 from .demonstration import demo as demo
 from .demonstration import demo_config as demo_config
-from .erase import erase as erase
+from .erasure import erase as erase
 from .explanation import explain as explain
 from .memorisation import measure_memorisation as measure_memorisation
 from .prepare import Prepared as Prepared

@@ -147,6 +147,11 @@ def prepare(config: Config, loaded: Loaded | None = None) -> Prepared:
 
 
 def find_device(name: str) -> torch.device:
+    """The device of that name; ``"auto"`` is CUDA where there is one.
+
+    Raises:
+        InputError: If nothing can be computed there.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

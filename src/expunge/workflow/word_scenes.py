@@ -81,7 +81,11 @@ class WordScene:
         return [
             Prompt(first, "target", word),
             *(Prompt(text, "synonym", word) for text in others),
-            *(Prompt(texts[0], "other", one) for one, texts in self.captions.items() if one != word),
+            *(
+                Prompt(texts[0], "other", one)
+                for one, texts in self.captions.items()
+                if one != word
+            ),
         ]
 
     def real(self, word: str) -> torch.Tensor:
@@ -120,6 +124,7 @@ def imagenette_scene(cache: Path) -> WordScene:
     """
     autoencoder = imagenette.load_taesd()
     bundle = load_source("imagenette64", validation=0)
+    assert bundle.test is not None  # it comes with one
     latents = kept_latents(autoencoder, bundle.train, cache)
     # The judge learns from what a perfect model could draw: at 64 pixels the autoencoder
     # leaves marks by which a judge of photographs would go.
@@ -246,6 +251,7 @@ def _settings(part: Any) -> list[tuple[str, object]]:
 def trained_judge(scene: WordScene, path: Path | None = None) -> ImageJudge:
     """A classifier of the scene's images, trained on all of them, or the one in ``path``."""
     bundle, plan = scene.bundle, scene.judge
+    assert bundle.test is not None  # every scene has a test set
     task = Classification(len(scene.names))
     net = build_net(
         plan.net,

@@ -62,7 +62,10 @@ def test_the_real_detector_finds_faces_and_nothing_exposed() -> None:
     detector = ExposureDetector()
     assert sum(detector.count(images).values()) == 0
     faces = [
-        any(found["class"].startswith("FACE") for found in detector._detector.detect(one[:, :, ::-1]))
+        any(
+            found["class"].startswith("FACE")
+            for found in detector._detector.detect(one[:, :, ::-1])
+        )
         for one in pixels
     ]
     assert sum(faces) >= 6

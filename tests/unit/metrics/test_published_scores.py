@@ -108,5 +108,7 @@ def test_prompts_must_match_images(tmp_path: Path) -> None:
 
 
 def test_floats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected uint8 images \(N, 3, H, W\), got torch.float32"):
+    with pytest.raises(
+        InputError, match=r"expected uint8 images \(N, 3, H, W\), got torch.float32"
+    ):
         clip_score(pictures(0).float(), ["one"] * 3, tmp_path)

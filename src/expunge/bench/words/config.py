@@ -42,8 +42,8 @@ class DrawingConfig(Section):
 class WordBenchConfig(Section):
     """One scene; every method forgets every word, each by itself.
 
-    ``weighting`` is that of the task while methods run; ``quality`` are further guidance
-    scales at which the original alone is looked at.
+    ``weighting`` and ``ceiling`` are those of the task while methods run (see ``Denoising``);
+    ``quality`` are further guidance scales at which the original alone is looked at.
     """
 
     title: str = Field(min_length=1)
@@ -52,7 +52,8 @@ class WordBenchConfig(Section):
     seed: int = Field(0, ge=0)
     seeds: _Seeds
     words: list[str] | None = None
-    weighting: Literal["uniform", "unexplained"] = "unexplained"
+    weighting: Literal["uniform", "unexplained"] = "uniform"
+    ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     drawing: DrawingConfig = DrawingConfig()
     quality: list[float] = Field(default_factory=list)

@@ -111,12 +111,15 @@ def _row(label: str, found: Sequence[WordResult], reference: dict[str, float | N
     pairs = [(one.target, reference.get(one.word)) for one in found if one.kind == "unlearned"]
     return WordRow(
         label,
-        *(_stat_of(found, name) for name in ("target", "synonyms", "others", "fid")),
-        stat(abs(a - b) for a, b in pairs if a is not None and b is not None),
-        _stat_of(found, "seconds"),
-        len({one.word for one in found if one.word}),
-        len(found),
-        tuple(one.error for one in found if one.error),
+        target=_stat_of(found, "target"),
+        synonyms=_stat_of(found, "synonyms"),
+        others=_stat_of(found, "others"),
+        fid=_stat_of(found, "fid"),
+        distance=stat(abs(a - b) for a, b in pairs if a is not None and b is not None),
+        seconds=_stat_of(found, "seconds"),
+        words=len({one.word for one in found if one.word}),
+        results=len(found),
+        errors=tuple(one.error for one in found if one.error),
     )
 
 

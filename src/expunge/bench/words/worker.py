@@ -28,13 +28,14 @@ from ...workflow.word_scenes import (
     trained_denoiser,
     trained_judge,
 )
+from ..carrier import Carrier
 from ..store import Store, key_of
 from .config import WordPlan
 from .jobs import WordJob
 from .result import WordResult
 
 
-class WordWorker:
+class WordWorker(Carrier[WordJob, None, WordResult]):
     """Computes results in one process.
 
     Args:
@@ -57,8 +58,7 @@ class WordWorker:
         with self._store.lock(f"judge-{self.scene.name}"):
             return trained_judge(self.scene, self._store.net(f"judge-{self.scene.name}"))
 
-    @staticmethod
-    def prepare(job: WordJob) -> None:
+    def prepare(self, job: WordJob) -> None:
         """Nothing is needed to name a job."""
 
     def key(self, job: WordJob, prepared: None = None) -> str:
@@ -70,7 +70,8 @@ class WordWorker:
         if job.kind == "unlearned":
             method = self._plan.methods[job.method]
             settings = asdict(method)  # type: ignore[call-overload]  # every method is one
-            parts += [method.name, settings, job.seed, config.weighting, config.precision]
+            parts += [method.name, settings, job.seed, config.weighting, config.ceiling]
+            parts.append(config.precision)
         return key_of(*parts)
 
     def known(self, job: WordJob, prepared: None = None) -> WordResult | None:
@@ -115,7 +116,7 @@ class WordWorker:
             original.model,
             self.scene.without(job.word),
             self._plan.methods[job.method],
-            task=self.scene.task(weighting=config.weighting),
+            task=self.scene.task(weighting=config.weighting, loss_ceiling=config.ceiling),
             seed=job.seed,
             precision=config.precision,
             folder=self._store.checkpoints(key),
@@ -160,9 +161,7 @@ class WordWorker:
 
     def _net_key(self, job: WordJob) -> str:
         if job.kind == "unlearned":
-            return key_of(
-                denoiser_identity(self.scene, self.scene.latents, self._plan.config.seed)
-            )
+            return key_of(denoiser_identity(self.scene, self.scene.latents, self._plan.config.seed))
         return key_of(denoiser_identity(self.scene, *self._training(job)))
 
     def _net(self, dataset: LatentSet, seed: int, name: str) -> Net:

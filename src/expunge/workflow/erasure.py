@@ -89,7 +89,12 @@ def erase(
 
 def _carry_out(request: _Request) -> Record:
     config, options = request.config, request.options
-    task = text_to_image(request.pipeline, request.concepts, weighting=config.weighting)
+    task = text_to_image(
+        request.pipeline,
+        request.concepts,
+        weighting=config.weighting,
+        loss_ceiling=config.ceiling,
+    )
     latents = _latents(request)
     gone = torch.where(latents.labels < len(config.forget))[0]
     data = UnlearningData.split(latents, gone)
@@ -133,9 +138,11 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
         precision=config.precision,
     )
     after = with_denoiser(request.pipeline, plain)
-    record = evaluate_drawings(record, {"original": request.pipeline, "unlearned": after}, _plan(config))
+    record = evaluate_drawings(
+        record, {"original": request.pipeline, "unlearned": after}, _plan(config)
+    )
     with quiet():
-        _whole(path / PIPELINE, lambda place: after.save_pretrained(place))
+        _whole(path / PIPELINE, after.save_pretrained)
         if config.lora is not None:
             _whole(path / LORA, lambda place: save_lora(after, done.model, place))
     if config.single_file:
@@ -205,5 +212,3 @@ def _whole(folder: Path, write: Any) -> None:
 
 def _write(path: Path, payload: bytes) -> None:
     path.write_bytes(payload)
-
-
