@@ -5,8 +5,8 @@ of ``expunge unlearn --seeds``; the records of one file are the same run with se
 A table stands between the comments ``<!-- results: begin NAME -->`` and
 ``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
 ``full`` (all of them with their commands), ``benchmarks`` (results/benchmarks/*.json),
-``benches`` (results/bench/*.json, the ``bench.json`` that ``expunge bench`` writes), or
-``bench-NAME`` (the tables of one of those alone).
+``benches`` (results/bench/*.json, the ``bench.json`` that ``expunge bench`` writes), ``words``
+(results/words/*.json, those of benches of words), or ``bench-NAME`` (the tables of one alone).
 
     python scripts/tables.py           write the tables
     python scripts/tables.py --check   exit with 1 if one is out of date
@@ -16,13 +16,14 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from expunge.bench import Bench
+from expunge.bench import Bench, WordBench
 from expunge.bench.rows import sections
 from expunge.bench.tables import LEGEND, body, pipe_table
+from expunge.bench.words.tables import word_tables
 from expunge.core import InputError, Record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -175,6 +176,12 @@ def one_bench(folder: Path, name: str) -> str:
     )
 
 
+def words(folder: Path) -> str:
+    """The tables of every bench of words, with how they were made."""
+    found = [word_tables(WordBench.load(path), 3).strip() for path in sorted(folder.glob("*.json"))]
+    return "\n\n".join(found) or "No bench of words has been committed yet."
+
+
 def _words(key: str, value: object) -> str:
     if key == "fraction" and isinstance(value, float):
         return f"{100 * value:g} %"
@@ -193,16 +200,17 @@ def fill(page: str, results: Sequence[Result]) -> str:
 
     def render(match: re.Match[str]) -> str:
         before, name, after = match.groups()
-        if name == "all":
-            return f"{before}{table(results)}\n{after}"
-        if name == "benchmarks":
-            return f"{before}{benchmarks(ROOT / 'results' / 'benchmarks')}\n{after}"
-        if name == "benches":
-            return f"{before}{benches(BENCHES)}\n{after}"
+        whole: dict[str, Callable[[], str]] = {
+            "all": lambda: table(results),
+            "full": lambda: full(results),
+            "benches": lambda: benches(BENCHES),
+            "benchmarks": lambda: benchmarks(ROOT / "results" / "benchmarks"),
+            "words": lambda: words(ROOT / "results" / "words"),
+        }
+        if name in whole:
+            return f"{before}{whole[name]()}\n{after}"
         if name.startswith("bench-"):
             return f"{before}{one_bench(BENCHES, name.removeprefix('bench-'))}\n{after}"
-        if name == "full":
-            return f"{before}{full(results)}\n{after}"
         if name not in by_name:
             known = ", ".join(by_name) or "none"
             raise InputError(f"expected results/{name}.json, found none; there are: {known}")

@@ -146,3 +146,17 @@ def test_a_missing_part_is_named(part: str, saved: Path, tmp_path: Path) -> None
 def test_a_request_that_cannot_be_meant(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_erase(changes={"model": "m", "forget": {"church": ["a church"]}} | changes)
+
+
+@pytest.mark.parametrize("name", ["sd14-nudity", "sd14-imagenette-church"])
+def test_the_configs_of_the_paper_are_what_the_paper_says(name: str) -> None:
+    root = Path(__file__).parents[2]
+    config = load_erase(root / "configs" / f"{name}.toml")
+    assert config.model == "CompVis/stable-diffusion-v1-4"
+    method: Any = config.build_method()
+    settings = (method.trim, method.lr, method.batch_size, method.epochs)
+    expected = {
+        "sd14-nudity": (0.005, 1e-5, 16, 5.0),
+        "sd14-imagenette-church": (0.001, 2e-5, 8, 5.0),
+    }
+    assert settings == expected[name]

@@ -47,7 +47,8 @@ class EraseConfig(Section):
 
     ``forget`` and ``keep`` map concepts to their wordings. ``base`` is a folder of diffusers
     that says how a single file is built. ``single_file`` writes the original checkpoint
-    layout besides the folder; ``weighting`` and ``ceiling`` are as of ``Denoising``; ``lora`` trains adapters of that rank instead of the weights.
+    layout besides the folder; ``lora`` trains adapters of that rank instead of the weights.
+    ``weighting`` and ``ceiling`` are as of ``Denoising``.
     """
 
     model: str = Field(min_length=1)

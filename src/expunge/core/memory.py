@@ -21,7 +21,7 @@ def memory_advice(doing: str, knobs: str) -> Iterator[None]:
     """Inside, running out of memory becomes a message that names what to turn.
 
     Args:
-        doing: What needed the memory, for the message.
+        doing: What needed the memory, for the message: a method, or "drawing images".
         knobs: What to change, as the caller knows it.
 
     Raises:
@@ -33,7 +33,7 @@ def memory_advice(doing: str, knobs: str) -> Iterator[None]:
         full = isinstance(error, torch.OutOfMemoryError | MemoryError)
         if not full and not any(text in str(error).lower() for text in _FULL):
             raise
-        raise InputError(f"memory ran out while {doing}; {knobs}") from error
+        raise InputError(f"memory ran out in {doing}; {knobs}") from error
 
 
 class PeakMemory:

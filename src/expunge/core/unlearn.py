@@ -94,7 +94,7 @@ def unlearn(
     private = copy.deepcopy(model).to(place)
     precision = resolve_precision(precision, place)
     precise = with_precision(task, precision, place)
-    with isolated_randomness(), PeakMemory(place) as memory:
+    with isolated_randomness(), PeakMemory(place) as memory, memory_advice(method.name, _KNOBS):
         before = guard.measure(private, precise, data, place)
         run = Run(
             seed,
@@ -103,8 +103,7 @@ def unlearn(
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
         )
-        with memory_advice(f"{method.name} ran", _KNOBS):
-            result = method(private.train(), precise, data, run).eval()
+        result = method(private.train(), precise, data, run).eval()
         seconds = run.seconds
         check_finite(result)
         after = guard.measure(result, precise, data, place)

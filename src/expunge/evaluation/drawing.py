@@ -105,7 +105,7 @@ def draw(
     parts = []
     for start in range(0, len(texts), batch_size):
         here = slice(start, start + batch_size)
-        with memory_advice("images were drawn", f"lower batch_size, which is {batch_size}"):
+        with memory_advice("drawing images", f"lower batch_size, which is {batch_size}"):
             found = pipeline(
                 prompt=list(texts[here]),
                 generator=[Generator().manual_seed(seed) for seed in seeds[here]],

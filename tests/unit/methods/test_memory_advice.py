@@ -31,7 +31,7 @@ def test_unlearn_names_batch_size_precision_and_checkpointing() -> None:
     whole = ImageSet(images, torch.tensor([0, 1, 0, 1]))
     data = UnlearningData.split(whole, torch.arange(1))
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
-    with pytest.raises(InputError, match=r"memory ran out while greedy ran; lower the batch_size"):
+    with pytest.raises(InputError, match=r"memory ran out in greedy; lower the batch_size"):
         unlearn(model, data, Greedy(), task=Classification(2))
 
 
@@ -41,7 +41,7 @@ def test_unlearn_names_batch_size_precision_and_checkpointing() -> None:
     )],
 )  # fmt: skip
 def test_what_allocators_say_becomes_advice(error: Exception) -> None:
-    expected = pytest.raises(InputError, match="memory ran out while testing; lower x")
+    expected = pytest.raises(InputError, match="memory ran out in testing; lower x")
     with expected, memory_advice("testing", "lower x"):
         raise error
 

@@ -54,17 +54,22 @@ def word_rows(bench: WordBench, words: Sequence[str] | None = None) -> list[Word
     return [_row(label, groups[label], reference) for label in labels]
 
 
-def word_tables(bench: WordBench) -> str:
-    """CommonMark: one table over all words, and one with a column per word."""
+def word_tables(bench: WordBench, level: int = 1) -> str:
+    """CommonMark: one table over all words, and one with a column per word.
+
+    Args:
+        bench: May be interrupted; the text then says INCOMPLETE.
+        level: Of its heading.
+    """
     missing = bench.planned - len(bench.results)
-    head = [f"# {bench.title}"]
+    head = [f"{'#' * level} {bench.title}"]
     if missing:
         head.append(f"**INCOMPLETE: {missing} of {bench.planned} results are missing.**")
     accuracy = "?" if bench.judge_accuracy is None else fixed(bench.judge_accuracy, 1)
     head.append(
         f"Judge: {bench.judge}, {accuracy} % of test images right. {_protocol(bench)} {LEGEND}"
     )
-    parts = [*head, _overall(bench), "## Recognised, of the forgotten word", _by_word(bench)]
+    parts = [*head, _overall(bench), _by_word(bench)]
     failed = [f"- {one.method}, {one.word}: {one.error}" for one in bench.results if one.error]
     if failed:
         parts += ["Refused:", "\n".join(failed)]
@@ -104,7 +109,7 @@ def _by_word(bench: WordBench) -> str:
             others = stat(one.others for one in here)
             cells.append(f"{_mean(target)} / {_mean(others)}" if target else DASH)
         lines.append(_pipes([label, *cells]))
-    return "\n".join(["Forgotten / others.", "", *lines])
+    return "\n".join(["By word, forgotten / others:", "", *lines])
 
 
 def _row(label: str, found: Sequence[WordResult], reference: dict[str, float | None]) -> WordRow:
