@@ -56,7 +56,7 @@ class EraseConfig(Section):
     forget: dict[str, list[str]] = Field(min_length=1)
     keep: dict[str, list[str]] = Field(min_length=1)
     seed: int = Field(0, ge=0)
-    weighting: Literal["uniform", "unexplained"] = "uniform"
+    weighting: Literal["uniform", "unexplained"] = "unexplained"
     ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     device: str = "auto"

@@ -73,11 +73,11 @@ class AutocastTask:
         return found.float(), labels
 
     def _bounded(
-        self, measure: Callable[..., tuple[Tensor, Tensor]], model: nn.Module, batch: Batch
-    ) -> tuple[Tensor, Tensor]:
+        self, measure: Callable[..., tuple[Tensor, Any]], model: nn.Module, batch: Batch
+    ) -> tuple[Tensor, Any]:
         with torch.autocast(self.device_type, torch.bfloat16):
-            losses, ceilings = measure(model, batch)
-        return losses.float(), ceilings.float()
+            losses, ceiling = measure(model, batch)
+        return losses.float(), ceiling.float() if isinstance(ceiling, Tensor) else ceiling
 
     def _predict(self, predict: Callable[..., Tensor], *given: Any) -> Tensor:
         with torch.autocast(self.device_type, torch.bfloat16):

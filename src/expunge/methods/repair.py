@@ -92,12 +92,10 @@ class Repair:
             row["held_out_loss"], *moments = self._means(held, unseen, unseen.square())
             row["active"] = float(self._gate.open(reached, *moments))
         if kind == "ceiling":
-            # By samples, not by their mean: a few far above would hide those still below.
-            [below] = self._means((seen < ceiling).float())
-            row["active"] = float(below > 0)
+            row["active"] = float(self._below(seen, ceiling))
         if not row.get("active", 1.0):
             return row, None
-        if kind != "always":
+        if kind != "always" and not isinstance(ceiling, Tensor):
             losses = losses.clamp(max=ceiling)
         ascended = self._judged(losses).mean()
         gradient = self._run.gradient(ascended, self._descent.parameters)
@@ -106,9 +104,20 @@ class Repair:
     def _lost(self, model: nn.Module, batch: Any) -> tuple[Tensor, float | Tensor]:
         """Losses on D_f, and up to which loss each of them counts."""
         if hasattr(self._task, "loss_and_ceiling"):
-            found: tuple[Tensor, Tensor] = self._task.loss_and_ceiling(model, batch)
+            found: tuple[Tensor, float | Tensor] = self._task.loss_and_ceiling(model, batch)
             return found
         return self._task.loss(model, batch), self._task.loss_ceiling
+
+    def _below(self, losses: Tensor, ceiling: float | Tensor) -> bool:
+        """Whether D_f is still to be pushed up."""
+        if isinstance(ceiling, Tensor):
+            # Each against its own ceiling on the same noise: single samples are noise, and
+            # pushing those that happen to be below would never end. Their mean tells.
+            [room] = self._means(ceiling - losses)
+            return room > 0
+        # By samples, not by their mean: a few far above would hide those still below.
+        [below] = self._means((losses < ceiling).float())
+        return below > 0
 
     def _judged(self, losses: Tensor) -> Tensor:
         """What is ascended on D_f, and compared between the sets."""

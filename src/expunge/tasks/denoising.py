@@ -131,15 +131,15 @@ class Denoising:
         drawn = self.draw(model, batch)
         return self._errors(model, drawn, drawn.conditions)
 
-    def loss_and_ceiling(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Losses (B,), and the loss beyond which each sample counts as forgotten, (B,).
+    def loss_and_ceiling(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | float]:
+        """Losses (B,), and the loss beyond which samples count as forgotten: one, or (B,).
 
         Costs another forward pass where the ceiling is that of the empty condition.
         """
         drawn = self.draw(model, batch)
         losses = self._errors(model, drawn, drawn.conditions)
         if not self._against_empty:
-            return losses, torch.full_like(losses.detach(), self.loss_ceiling)
+            return losses, self.loss_ceiling
         with torch.no_grad():
             empty = self.condition(torch.full_like(drawn.labels, self.empty))
             return losses, self._errors(model, drawn, empty)

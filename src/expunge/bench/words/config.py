@@ -52,7 +52,7 @@ class WordBenchConfig(Section):
     seed: int = Field(0, ge=0)
     seeds: _Seeds
     words: list[str] | None = None
-    weighting: Literal["uniform", "unexplained"] = "uniform"
+    weighting: Literal["uniform", "unexplained"] = "unexplained"
     ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     drawing: DrawingConfig = DrawingConfig()
