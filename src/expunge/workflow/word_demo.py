@@ -136,9 +136,7 @@ def _net(scene: _Scene, name: str, dataset: LatentSet, seed: int, task: Denoisin
 def _finish(scene: _Scene, word: str, original: Net, retrained: list[Net]) -> Record:
     """Unlearn, compare, and write."""
     options, path = scene.options, scene.folder.path
-    task = text_to_image(
-        scene.pipeline, captions(), weighting="unexplained", loss_ceiling="empty"
-    )
+    task = text_to_image(scene.pipeline, captions(), weighting="unexplained", loss_ceiling="empty")
     # So small a net bears a higher rate than the default.
     method = Scissorhands(lr=1e-3, epochs=_REPAIR_EPOCHS)
     result = unlearn(

@@ -10,6 +10,7 @@ from torch.utils.data import TensorDataset
 
 from expunge.core import Guard, InputError, Run, UnlearningData, unlearn
 from expunge.methods import Scissorhands
+from expunge.tasks import Classification
 
 LENIENT = Guard(max_retain_drop=100)
 ONE_STEP = {"lr": 0.01, "epochs": 0.01, "batch_size": 15, "momentum": 0.0, "weight_decay": 0.0}
@@ -188,6 +189,38 @@ def test_one_step_below_the_ceiling_by_hand(blob_conv_model, blobs, task):
     assert 0 < int((losses > 0.3).sum()) < 15
     below = losses[losses < 0.3].sum() / 15
     g_f = torch.autograd.grad(below, list(model.parameters()))
+    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
+    assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
+
+
+class Nameless(Classification):
+    """A task that says for each sample beyond which loss it counts as forgotten."""
+
+    room = 0.1
+
+    def loss_and_ceiling(self, model, batch):
+        losses = self.loss(model, batch)
+        # Half of the samples are far above their ceiling, whatever the mean is.
+        spread = torch.where(torch.arange(len(losses)) % 2 == 0, 5.0, -5.0)
+        return losses, losses.detach() + spread - spread.mean() + self.room
+
+
+@pytest.mark.parametrize(("room", "active"), [(0.1, 1.0), (-0.1, 0.0)])
+def test_ceilings_of_single_samples_bind_by_their_mean(blob_conv_model, blobs, room, active):
+    told = Nameless(num_classes=3)
+    object.__setattr__(told, "room", room)
+    method = Scissorhands(
+        trim="off", constraint="ceiling", schedule="constant", forget_weight=0.3, **ONE_STEP
+    )
+    result = unlearn(blob_conv_model, blobs, method, task=told, seed=2, guard=LENIENT)
+    assert result.history[0]["active"] == active
+    if not active:
+        return
+    model = copy.deepcopy(blob_conv_model).train()
+    run = Run(2)
+    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
+    loss = F.cross_entropy(model(inputs), labels)  # all samples push, none is cut off
+    g_f = torch.autograd.grad(loss, list(model.parameters()))
     g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
     assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
 
