@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..core.isolation import isolated_randomness, seed_everything
-from ..evaluation import Prompt
 
 if TYPE_CHECKING:
     from ..tasks.pixels import PixelPipeline
@@ -28,17 +27,6 @@ def captions() -> dict[str, list[str]]:
         name: [text.format(name=name, figure=figure) for text in CAPTIONS]
         for figure, name in enumerate(NAMES)
     }
-
-
-def prompts(word: str) -> list[Prompt]:
-    """What is drawn when ``word`` is forgotten: its wordings, and one for each other digit."""
-    known = captions()
-    first, *others = known[word]
-    return [
-        Prompt(first, "target", word),
-        *(Prompt(text, "synonym", word) for text in others),
-        *(Prompt(texts[0], "other", name) for name, texts in known.items() if name != word),
-    ]
 
 
 def centred(images: Tensor) -> Tensor:

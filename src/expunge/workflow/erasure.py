@@ -1,7 +1,6 @@
 """Concepts taken out of a text-to-image pipeline: from its files to files that tools load."""
 
 import dataclasses
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ..models import load_pipeline, save_single_file
 from ..tasks import denoiser_of, text_to_image, with_denoiser
 from ..tasks.adapters import add_lora, merged, save_lora
 from .digits_in_words import centred, quiet
-from .folder import MEGABYTE, OutputFolder
+from .folder import MEGABYTE, OutputFolder, write_folder
 from .prepare import find_device
 from .trained import Options
 from .unlearn import RECORD, REPORT
@@ -142,9 +141,9 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
         record, {"original": request.pipeline, "unlearned": after}, _plan(config)
     )
     with quiet():
-        _whole(path / PIPELINE, after.save_pretrained)
+        write_folder(path / PIPELINE, after.save_pretrained)
         if config.lora is not None:
-            _whole(path / LORA, lambda place: save_lora(after, done.model, place))
+            write_folder(path / LORA, lambda place: save_lora(after, done.model, place))
     if config.single_file:
         save_single_file(after, path / SINGLE)
     report(record, path / REPORT)
@@ -199,15 +198,6 @@ def _from_folder(pipeline: Any, folder: str) -> Tensor:
     config: Any = model.config
     side = int(config.sample_size) * int(getattr(pipeline, "vae_scale_factor", 1))
     return read_images(folder, side)
-
-
-def _whole(folder: Path, write: Any) -> None:
-    """Write a folder, whole or not at all."""
-    fresh = folder.with_name(folder.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    write(fresh)
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
 
 
 def _write(path: Path, payload: bytes) -> None:

@@ -4,9 +4,10 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ..core.errors import ExpungeError, GuardError, InputError
 
@@ -85,6 +86,15 @@ class OutputFolder:
     def _remove_lonely_salt(self) -> None:
         if self._own_salt and [p.name for p in self.path.iterdir()] == [SALT]:
             (self.path / SALT).unlink()
+
+
+def write_folder(folder: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a folder, which is there whole or not at all."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    write(fresh)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
 
 
 def _nearest(path: Path) -> Path:

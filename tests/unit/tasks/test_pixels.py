@@ -9,7 +9,8 @@ pytest.importorskip("diffusers")
 
 from expunge import PixelPipeline, text_to_image, with_denoiser
 from expunge.core import InputError
-from expunge.workflow.digits_in_words import captions, make_pipeline, prompts
+from expunge.workflow.digits_in_words import captions, make_pipeline
+from expunge.workflow.word_scenes import digits_scene
 
 
 def generators(*seeds: int) -> list[torch.Generator]:
@@ -93,7 +94,7 @@ def test_words_are_told_apart_in_every_wording(pipeline: PixelPipeline) -> None:
 
 
 def test_prompts_name_the_target_its_synonyms_and_all_others() -> None:
-    found = prompts("three")
+    found = digits_scene().prompts("three")
     assert [one.group for one in found] == ["target", "synonym", "synonym", *["other"] * 9]
     assert found[0].text == "a handwritten three"
     assert "a picture of a 3" in [one.text for one in found]
