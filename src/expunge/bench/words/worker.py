@@ -65,7 +65,8 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         """What names the result: equal keys mean equal results."""
         del prepared
         config = self._plan.config
-        parts: list[object] = ["expunge.word/1", __version__, job.kind, job.word, job.guidance]
+        parts: list[object] = ["expunge.word/1", __version__, repr(self.scene.judge), job.kind]
+        parts += [job.word, job.guidance]
         parts += [config.drawing.model_dump(exclude={"guidance", "batch_size"}), self._net_key(job)]
         if job.kind == "unlearned":
             method = self._plan.methods[job.method]
