@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from expunge.config import json_schema, load_config, parse_config
+from expunge.bench import load_word_bench
+from expunge.config import json_schema, load_config, load_erase, parse_config
 from expunge.config.load import parse_value
 from expunge.config.problems import show
 from expunge.core.errors import ConfigError
@@ -19,8 +20,16 @@ GOOD: dict[str, Any] = {
     "model": {"name": "small"},
 }
 SHIPPED = sorted((Path(__file__).resolve().parents[3] / "configs").glob("*.toml"))
-# Benches, which have scenarios, are read by test_bench_configs.
-CONFIGS = [path for path in SHIPPED if "scenario" not in tomllib.loads(path.read_text())]
+
+
+def kind(path: Path) -> str:
+    """What a shipped file is for; benches are read by test_bench_configs."""
+    keys = tomllib.loads(path.read_text())
+    marks = {"scenario": "bench", "kind": "words", "forget": "erase"}
+    return next((name for mark, name in marks.items() if mark in keys), "run")
+
+
+CONFIGS = [path for path in SHIPPED if kind(path) == "run"]
 
 
 @pytest.fixture
@@ -42,6 +51,29 @@ def test_every_shipped_config_is_loaded(path: Path, data_folder: Path) -> None:
     config = load_config(path)
     assert config.build_method() == METHODS[config.method["name"]]()
     assert (config.build_recipe() is None) == (config.model.weights is not None)
+
+
+@pytest.mark.parametrize("path", [p for p in SHIPPED if kind(p) == "words"], ids=lambda p: p.stem)
+def test_every_shipped_bench_of_words_is_loaded(path: Path) -> None:
+    pytest.importorskip("diffusers")
+    from expunge.bench.words.jobs import word_jobs
+    from expunge.workflow import imagenette
+
+    plan = load_word_bench(path)
+    assert plan.config.scene == "imagenette64"
+    jobs = word_jobs(plan, imagenette.NAMES)
+    assert {job.word for job in jobs} == {"", *imagenette.NAMES}
+    every = {job.method for job in jobs if job.word == "church"}
+    assert {"retrained", "Scissorhands", "SalUn", "ESD-x", "Selective Amnesia"} < every
+    seeds = {job.seed for job in jobs if job.method == "Scissorhands"}
+    assert seeds == {0, 1, 2}
+
+
+@pytest.mark.parametrize("path", [p for p in SHIPPED if kind(p) == "erase"], ids=lambda p: p.stem)
+def test_every_shipped_request_to_erase_is_loaded(path: Path) -> None:
+    config = load_erase(path)
+    assert config.build_method().name == "scissorhands"
+    assert f"expunge erase --config configs/{path.name}" in path.read_text()
 
 
 def test_the_demo_comes_with_the_package() -> None:
