@@ -41,7 +41,8 @@ class Scissorhands(Published):
     that moment (by a standard error of what that data can tell), since a constraint that
     always binds pushes D_f beyond what unseen data would reach. ``"ceiling"``: only while
     the loss on D_f is below ``task.loss_ceiling``, for what is to become unknown
-    altogether, such as a class; samples above it no longer count. ``"published"``: as the
+    altogether, such as a class; samples above it no longer count (where a task gives each
+    sample a ceiling of its own, as denoisers may, their mean decides). ``"published"``: as the
     authors' code does, see ``published``. ``"off"`` repairs on D_r alone. ``"auto"``
     chooses, as do all fields whose default is None or ``"auto"``; what was chosen, and why,
     is in the record (``make_plan``).

@@ -122,7 +122,9 @@ def trained_on(record: Record) -> int | None:
 
 
 def headline(record: Record) -> str:
-    """The title of the page: how much of which data."""
+    """The title of the page: how much of which data, or which concepts."""
+    if named := concepts(record):
+        return f"Forget {named}"
     total = trained_on(record)
     asked = count(record.request.size)
     data = f" of {clip(record.data.name, 100)}" if record.data.name else ""
@@ -131,8 +133,21 @@ def headline(record: Record) -> str:
     return f"Forget {asked} of {count(total)} training records{data}"
 
 
+def concepts(record: Record) -> str:
+    """What was to be forgotten where it is a concept in words; else nothing."""
+    forget = record.request.forget
+    return _several(forget.get("concepts"), "and") if forget.get("kind") == "concepts" else ""
+
+
 def asked(record: Record) -> str:
     """What was asked, in one or two sentences."""
+    if named := concepts(record):
+        return (
+            f"Take {named} out of the model \u201c{clip(record.model.name, 100)}\u201d "
+            f"({plural(record.model.parameters, 'parameter')}), by the method "
+            f"{clip(record.method.name, 100)}, from {plural(record.request.size, 'image')}. A "
+            "concept is not a record: what the model learned it from stays unknown."
+        )
     total = trained_on(record)
     which = f"{plural(record.request.size, 'training record')}"
     if total:

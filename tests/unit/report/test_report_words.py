@@ -63,6 +63,16 @@ def test_headline_says_only_what_is_known() -> None:
     assert words.headline(only_train) == "Forget 3 of 30 training records of mine"
 
 
+def test_concepts_are_no_training_records() -> None:
+    record = records.minimal()
+    told = {"kind": "concepts", "concepts": ["church", "golf ball"]}
+    request = record.request.model_copy(update={"forget": told})
+    found = record.model_copy(update={"request": request})
+    assert words.headline(found) == "Forget church and golf ball"
+    assert words.asked(found).startswith("Take church and golf ball out of the model")
+    assert "training record" not in words.asked(found)
+
+
 @pytest.mark.parametrize(
     ("status", "name", "part"),
     [
