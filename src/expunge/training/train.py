@@ -104,7 +104,7 @@ def fit(
     Costs one forward and backward pass per batch, ``recipe.epochs`` passes in all.
     """
     model.train()
-    if not is_adaptive(task):  # denoisers of small latents are a fifth slower in it
+    if not is_adaptive(task):  # small latents are slower in it
         model.to(memory_format=torch.channels_last)  # only 4-D weights are affected
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = optimizer_for(

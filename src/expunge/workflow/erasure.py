@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..data.folders import read_images
 from ..data.hub import may_download
 from ..evaluation import DrawingPlan, Prompt, draw, evaluate, evaluate_drawings
 from ..models import load_pipeline, save_single_file
-from ..tasks import denoiser_of, text_to_image, with_denoiser
+from ..tasks import Denoising, denoiser_of, text_to_image, with_denoiser
 from ..tasks.adapters import add_lora, merged, save_lora
 from .digits_in_words import centred, quiet
 from .folder import MEGABYTE, OutputFolder, write_folder
@@ -38,8 +39,14 @@ class _Request:
 
     config: EraseConfig
     pipeline: Any
+    task: Denoising
     folder: OutputFolder
     options: Options
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the weights that draw the images; hashing them once is enough."""
+        return model_digest(denoiser_of(self.pipeline)[1])
 
     @property
     def concepts(self) -> dict[str, list[str]]:
@@ -79,21 +86,20 @@ def erase(
     """
     with quiet():
         pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
-    text_to_image(pipeline, {**config.forget, **config.keep})  # words first: seconds, not hours
+    concepts = {**config.forget, **config.keep}
+    # Words first: what is wrong with them shows in seconds, and images take hours.
+    task = text_to_image(
+        pipeline, concepts, weighting=config.weighting, loss_ceiling=config.ceiling
+    )
     _, denoiser = denoiser_of(pipeline)
     size = sum(p.numel() * 4 for p in denoiser.parameters())
     with OutputFolder(out, 3 * size + 50 * MEGABYTE) as folder:
-        return _carry_out(_Request(config, pipeline, folder, Options(resume, on_log, command)))
+        options = Options(resume, on_log, command)
+        return _carry_out(_Request(config, pipeline, task, folder, options))
 
 
 def _carry_out(request: _Request) -> Record:
     config, options = request.config, request.options
-    task = text_to_image(
-        request.pipeline,
-        request.concepts,
-        weighting=config.weighting,
-        loss_ceiling=config.ceiling,
-    )
     latents = _latents(request)
     gone = torch.where(latents.labels < len(config.forget))[0]
     data = UnlearningData.split(latents, gone)
@@ -104,7 +110,7 @@ def _carry_out(request: _Request) -> Record:
         start,
         data,
         method,
-        task=task,
+        task=request.task,
         seed=config.seed,
         device=find_device(config.device),
         precision=config.precision,
@@ -174,8 +180,7 @@ def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     seeds = [config.seed + number for number in range(config.images.per_concept)]
     said = [texts[number % len(texts)] for number in range(len(seeds))]
     settings = config.images.model_dump(exclude={"per_concept", "folders"})
-    _, model = denoiser_of(pipeline)
-    facts = {"model": model_digest(model), "texts": said, "seeds": seeds, **settings}
+    facts = {"model": request.digest, "texts": said, "seeds": seeds, **settings}
     path = request.folder.path / "latents" / f"{request_digest([repr(facts)], '')[:24]}.safetensors"
     if path.is_file():
         return safetensors.torch.load_file(path)["latents"]
