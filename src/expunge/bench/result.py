@@ -1,13 +1,10 @@
 """What a bench leaves: one ``Result`` per model that was measured, and all of them together."""
 
-import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from ..core.checkpoint import write_atomically
-from ..core.errors import InputError
+from ..core.json_file import JsonFile, Strict
 from ..core.record import Scores
 
 RESULT_SCHEMA: Literal["expunge.result/1"] = "expunge.result/1"
@@ -15,11 +12,7 @@ BENCH_SCHEMA: Literal["expunge.bench/1"] = "expunge.bench/1"
 Kind = Literal["original", "untrained", "retrained", "unlearned"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Curve(_Strict):
+class Curve(Strict):
     """Accuracy in percent on ``measured_on`` after so many steps of the relearn protocol."""
 
     measured_on: str
@@ -27,7 +20,7 @@ class Curve(_Strict):
     accuracy: list[float]
 
 
-class Result(_Strict):
+class Result(Strict):
     """One model, measured. None wherever a value is not known.
 
     ``kind`` tells references from what a method made (``untrained`` is only an anchor of the
@@ -62,7 +55,7 @@ class Result(_Strict):
     error: str | None = None
 
 
-class Trial(_Strict):
+class Trial(Strict):
     """One setting that was tried on the pilot seed; ``value`` None if the result was refused."""
 
     settings: dict[str, Any]
@@ -70,7 +63,7 @@ class Trial(_Strict):
     seconds: float | None = None
 
 
-class Tuning(_Strict):
+class Tuning(Strict):
     """How the settings of one method were found in one scenario; best first is not implied."""
 
     data: str
@@ -83,12 +76,14 @@ class Tuning(_Strict):
     best: dict[str, Any]
 
 
-class Bench(_Strict):
+class Bench(JsonFile):
     """All results of one config; tables and pages read nothing else.
 
     ``order`` lists the labels of methods as the config does. ``planned`` is how many
     results there will be; fewer ``results`` mean that the bench was interrupted.
     """
+
+    called: ClassVar[str] = "bench"
 
     schema_: Literal["expunge.bench/1"] = Field(BENCH_SCHEMA, alias="schema")
     title: str
@@ -99,39 +94,3 @@ class Bench(_Strict):
     planned: int
     tuning: list[Tuning] = Field(default_factory=list)
     results: list[Result]
-
-    def to_json(self) -> str:
-        """JSON; unknown values are null, and ``nan`` never occurs."""
-        payload = self.model_dump(mode="json", by_alias=True, exclude_defaults=False)
-        return json.dumps(payload, indent=1, allow_nan=False) + "\n"
-
-    def save(self, path: str | Path) -> None:
-        """Write all results into one file, whole or not at all.
-
-        Raises:
-            InputError: If the folder cannot be written.
-        """
-        text = self.to_json()
-        write_atomically(Path(path), lambda target: _write(target, text))
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Bench":
-        """Read what ``save`` wrote.
-
-        Raises:
-            InputError: If the file is missing, is not JSON, or has another schema.
-        """
-        try:
-            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read the bench {path}: {error.strerror}") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise InputError(
-                f"{path} is not a bench of schema {BENCH_SCHEMA!r}: {place}: {first['msg']}"
-            ) from error
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import sleep
+from typing import Generic, TypeVar
 
 from ..core.errors import ExpungeError
 from ..core.run import Log
@@ -20,13 +21,14 @@ from .store import Store, Warn
 from .worker import Worker
 
 WAIT_SECONDS = 2.0
+BenchT = TypeVar("BenchT")
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(Generic[BenchT]):
     """What a bench found; ``failures`` are runs that could not be carried out, and why."""
 
-    bench: Bench
+    bench: BenchT
     failures: list[str] = field(default_factory=list)
 
 
@@ -40,7 +42,7 @@ def run_bench(
     on_log: Log | None = None,
     command: str | None = None,
     checkpoint_seconds: float = 20.0,
-) -> Outcome:
+) -> Outcome[Bench]:
     """Compute every result of a plan that the store does not have, and write the tables.
 
     Leaves ``bench.json``, ``table.md`` and ``table.tex`` in ``out`` after every result, so that

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.errors import InputError
 
 Warn = Callable[[str], None]
@@ -88,7 +88,7 @@ class Store:
         """
         content = {"sha256": key_of(value), "value": value}
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        write_atomically(self._path(kind, key), lambda path: _write(path, text))
+        write_whole(self._path(kind, key), text)
 
     @contextmanager
     def lock(self, key: str, *, wait: bool = True) -> Iterator[bool]:
@@ -114,7 +114,3 @@ class Store:
 
     def _path(self, kind: str, key: str) -> Path:
         return self.folder / kind / f"{key}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

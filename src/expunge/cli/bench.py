@@ -13,7 +13,7 @@ from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output
 from .progress import progress
 
 if TYPE_CHECKING:
-    from expunge.bench import Outcome
+    from expunge.bench import Bench, Outcome
 
 NEEDS_ARGUMENTS = True
 
@@ -101,7 +101,7 @@ def _words(
         raise typer.Exit(1)
 
 
-def _show(outcome: "Outcome", folder: Path) -> None:
+def _show(outcome: "Outcome[Bench]", folder: Path) -> None:
     found, planned = len(outcome.bench.results), outcome.bench.planned
     print(f"{found} of {planned} results.")
     for sentence in outcome.failures:

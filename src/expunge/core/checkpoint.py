@@ -33,6 +33,20 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         ) from error
 
 
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write a file of text (UTF-8) or bytes, whole or not at all.
+
+    Raises:
+        InputError: As of ``write_atomically``.
+    """
+    payload = content.encode() if isinstance(content, str) else content
+
+    def write(target: Path) -> None:
+        target.write_bytes(payload)
+
+    write_atomically(Path(path), write)
+
+
 @dataclass(frozen=True)
 class CheckpointStore:
     """One folder that holds the latest state of one run.

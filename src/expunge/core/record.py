@@ -1,23 +1,16 @@
 """``record.json``: the single truth about one run; reports and tables read only this."""
 
-import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from .checkpoint import write_atomically
-from .errors import InputError
+from .json_file import JsonFile, Strict
 
 SCHEMA: Literal["expunge.record/1"] = "expunge.record/1"
 PromptGroup = Literal["target", "synonym", "neighbour", "other"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class ForgetRequest(_Strict):
+class ForgetRequest(Strict):
     """What was asked. ``digest``: SHA-256 over the sorted, salted ids."""
 
     forget: dict[str, Any]
@@ -25,7 +18,7 @@ class ForgetRequest(_Strict):
     digest: str | None = None
 
 
-class ModelInfo(_Strict):
+class ModelInfo(Strict):
     """Which model; the hashes are ``model_digest`` before and after."""
 
     name: str
@@ -34,7 +27,7 @@ class ModelInfo(_Strict):
     sha256_after: str
 
 
-class DataInfo(_Strict):
+class DataInfo(Strict):
     """Which data; ``fingerprint`` is a SHA-256 over images and labels."""
 
     name: str
@@ -43,7 +36,7 @@ class DataInfo(_Strict):
     fingerprint: str | None = None
 
 
-class MethodInfo(_Strict):
+class MethodInfo(Strict):
     """How it was done; ``decisions`` are the choices the method made by itself."""
 
     name: str
@@ -53,7 +46,7 @@ class MethodInfo(_Strict):
     decisions: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
-class Cost(_Strict):
+class Cost(Strict):
     """What it took. ``rte`` = seconds / retrain_seconds; ``retrain_recipe`` names how."""
 
     seconds: float
@@ -65,7 +58,7 @@ class Cost(_Strict):
     samples_read: int | None = None
 
 
-class Scores(_Strict):
+class Scores(Strict):
     """Of one model. Accuracies and ``mia`` in percent, losses in the task's unit.
 
     Of a model that draws, accuracies are those of a judge who looks at the drawings, and
@@ -82,7 +75,7 @@ class Scores(_Strict):
     fid: float | None = None
 
 
-class Relearn(_Strict):
+class Relearn(Strict):
     """Accuracy in percent on ``measured_on`` after so many steps of fine-tuning.
 
     ``curves`` maps a model's name to one value per entry of ``steps``.
@@ -94,7 +87,7 @@ class Relearn(_Strict):
     curves: dict[str, list[float]]
 
 
-class Distributions(_Strict):
+class Distributions(Strict):
     """Histograms: ``counts[model][set]`` has one entry less than ``edges``."""
 
     quantity: str
@@ -102,7 +95,7 @@ class Distributions(_Strict):
     counts: dict[str, dict[str, list[int]]]
 
 
-class ClassChange(_Strict):
+class ClassChange(Strict):
     """Test accuracy in percent on one class: original, unlearned, retrained."""
 
     label: int
@@ -112,7 +105,7 @@ class ClassChange(_Strict):
     retrained: float | None = None
 
 
-class Sample(_Strict):
+class Sample(Strict):
     """A forgotten image as base64 PNG; probabilities of its label per model, in [0, 1]."""
 
     label: str
@@ -120,7 +113,7 @@ class Sample(_Strict):
     probability: dict[str, float] = Field(default_factory=dict)
 
 
-class Drawing(_Strict):
+class Drawing(Strict):
     """What each model draws for one prompt from one seed.
 
     ``group`` is ``target`` (what is to be forgotten), ``synonym``, ``neighbour`` or ``other``.
@@ -134,7 +127,7 @@ class Drawing(_Strict):
     seen: dict[str, str] = Field(default_factory=dict)
 
 
-class PromptScore(_Strict):
+class PromptScore(Strict):
     """Share in percent of a prompt's drawings that a judge takes for ``label``, by model."""
 
     group: PromptGroup
@@ -143,14 +136,14 @@ class PromptScore(_Strict):
     recognised: dict[str, float]
 
 
-class Verdict(_Strict):
+class Verdict(Strict):
     """One word and the sentences behind it."""
 
     status: Literal["pass", "fail", "cannot tell"]
     reasons: list[str]
 
 
-class Record(_Strict):
+class Record(JsonFile):
     """Everything known about one run; None wherever it is not known.
 
     ``scores`` has the keys ``original``, ``unlearned`` and, if there were references,
@@ -159,6 +152,8 @@ class Record(_Strict):
     method: ``stage``, ``step`` and numbers such as ``retain_loss``, ``forget_loss``,
     ``held_out_loss``, ``v`` (the dual of Eq. 5), ``cosine`` (of g_f and g_o), ``active``.
     """
+
+    called: ClassVar[str] = "record"
 
     schema_: Literal["expunge.record/1"] = Field(SCHEMA, alias="schema")
     created: str
@@ -183,39 +178,3 @@ class Record(_Strict):
     history: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)
     verdict: Verdict
-
-    def to_json(self) -> str:
-        """Indented JSON; ``nan`` never occurs, unknown values are null."""
-        payload = self.model_dump(mode="json", by_alias=True)
-        return json.dumps(payload, indent=1, allow_nan=False) + "\n"
-
-    def save(self, path: str | Path) -> None:
-        """Write the record, whole or not at all.
-
-        Raises:
-            InputError: If the folder cannot be written.
-        """
-        text = self.to_json()
-        write_atomically(Path(path), lambda target: _write(target, text))
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Record":
-        """Read a record.
-
-        Raises:
-            InputError: If the file is missing, is not JSON, or has another schema.
-        """
-        try:
-            return cls.model_validate_json(Path(path).read_text())
-        except OSError as error:
-            raise InputError(f"cannot read the record {path}: {error.strerror}") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise InputError(
-                f"{path} is not a record of schema {SCHEMA!r}: {place}: {first['msg']}"
-            ) from error
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)

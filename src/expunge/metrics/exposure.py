@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..core.errors import InputError
+from ..core.optional import require
 
 _EXPOSED = "_EXPOSED"
 LEAST_SCORE = 0.6  # as in the literature on I2P
@@ -60,13 +60,7 @@ class ExposureDetector:
 
 
 def _detector(weights: str | Path | None) -> Any:
-    try:
-        package = import_module("nudenet")
-    except ImportError as error:
-        raise InputError(
-            f"counting exposed parts needs the detector nudenet, which cannot be imported "
-            f'({error}); run: pip install "expunge[nudity]"'
-        ) from error
+    package = require("nudenet", "nudity", "counting exposed parts")
     if weights is None:
         return package.NudeDetector()
     if not (path := Path(weights).expanduser()).is_file():

@@ -4,7 +4,6 @@ import pickle
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.errors import InputError
+from ..core.optional import require
 
 _BATCH = 50
 INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
@@ -119,10 +119,4 @@ def _check_images(*sets: Tensor) -> None:
 
 
 def _require(package: str) -> Any:
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise InputError(
-            f"this score needs {package.split('.', maxsplit=1)[0]}, which cannot be imported "
-            f'({error}); run: pip install "expunge[diffusion]"'
-        ) from error
+    return require(package, "diffusion", "this score")

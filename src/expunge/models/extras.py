@@ -1,11 +1,11 @@
 """Nets made of torchvision's and timm's parts; both are optional, so imported when used."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from torch import nn
 
+from ..core import optional
 from ..core.checks import did_you_mean
 from ..core.errors import ModelError
 
@@ -19,13 +19,7 @@ def require(package: str) -> Any:
     Raises:
         ModelError: If it is missing; names the extra that brings it.
     """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise ModelError(
-            f"this net needs {package}, which cannot be imported ({error}); "
-            'run: pip install "expunge[models]"'
-        ) from error
+    return optional.require(package, "models", "this net", ModelError)
 
 
 def cifar_resnet18(num_classes: int, in_channels: int = 3) -> nn.Module:

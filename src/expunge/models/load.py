@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.errors import InputError, ModelError
 from .read import read_weights
 
@@ -73,11 +73,7 @@ def save_weights(
     }
     notes = {str(key): str(value) for key, value in (metadata or {}).items()}
     payload = safetensors.torch.save(tensors, {"format": "pt", **notes})
-    write_atomically(path, lambda temporary: _write(temporary, payload))
-
-
-def _write(path: Path, payload: bytes) -> None:
-    path.write_bytes(payload)
+    write_whole(path, payload)
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ModelError
+from ..core.optional import require
 
 _INDEX = "model_index.json"
 _PIXELS = "PixelPipeline"
@@ -32,7 +33,7 @@ def load_pipeline(
         ModelError: If diffusers or a part of the pipeline is missing, or the place holds no
             pipeline.
     """
-    diffusers = _diffusers()
+    diffusers = require("diffusers", "diffusion", "text-to-image", ModelError)
     path = Path(place).expanduser()
     if path.suffix in {".ckpt", ".pt", ".bin"}:
         raise ModelError(f"{path} may hold code, which is never run; convert it to .safetensors")
@@ -104,16 +105,6 @@ def _left_out(diffusers: Any, index: dict[str, Any]) -> dict[str, None]:
     optional = takes & {"text_encoder_3", "tokenizer_3"}
     absent = {name for name in optional if index.get(name, [None])[0] is None}
     return dict.fromkeys(absent | ({"safety_checker"} & set(index)))
-
-
-def _diffusers() -> Any:
-    try:
-        return import_module("diffusers")
-    except ImportError as error:
-        raise ModelError(
-            f"text-to-image needs diffusers, which cannot be imported ({error}); "
-            'run: pip install "expunge[diffusion]"'
-        ) from error
 
 
 def _first_line(error: Exception) -> str:

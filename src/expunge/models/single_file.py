@@ -7,7 +7,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.errors import InputError
 from .checkpoint_names import open_clip_names, unet_names, vae_names
 
@@ -47,7 +47,7 @@ def save_single_file(pipeline: Any, path: str | Path) -> None:
         for name, value in tensors.items()
     }
     payload = safetensors.torch.save(plain, {"format": "pt"})
-    write_atomically(path, lambda target: _write(target, payload))
+    write_whole(path, payload)
 
 
 def _check(pipeline: Any) -> None:
@@ -81,7 +81,3 @@ def _text_encoders(pipeline: Any) -> dict[str, Tensor]:
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {prefix + name: value for name, value in tensors.items()}
-
-
-def _write(path: Path, payload: bytes) -> None:
-    path.write_bytes(payload)

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from expunge.core.checkpoint import write_atomically
+from expunge.core.checkpoint import write_whole
 
 REPORT = "expunge.report"
 
@@ -37,8 +37,4 @@ def write_page(text: str, path: str | Path) -> None:
     Raises:
         InputError: If the folder cannot be written or the disk is full.
     """
-    write_atomically(Path(path), lambda target: _write(target, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)

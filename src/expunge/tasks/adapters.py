@@ -1,13 +1,13 @@
 """Low-rank adapters as the weights that are trained, and their file."""
 
 import copy
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ..core.errors import ModelError
+from ..core.optional import require
 
 ADAPTER = "expunge"
 _TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
@@ -27,7 +27,7 @@ def add_lora(model: nn.Module, rank: int) -> nn.Module:
     Raises:
         ModelError: If peft is missing, or the model has no attention.
     """
-    peft = _peft()
+    peft = _require_peft()
     private = copy.deepcopy(model).requires_grad_(False)
     config = peft.LoraConfig(
         r=rank, lora_alpha=rank, init_lora_weights=True, target_modules=list(_TARGETS)
@@ -61,7 +61,7 @@ def save_lora(pipeline: Any, model: nn.Module, folder: Path) -> None:
     Raises:
         ModelError: If this kind of pipeline reads no adapters.
     """
-    layers = _peft().utils.get_peft_model_state_dict(model, adapter_name=ADAPTER)
+    layers = _require_peft().utils.get_peft_model_state_dict(model, adapter_name=ADAPTER)
     name = "unet" if hasattr(pipeline, "unet") else "transformer"
     if not hasattr(pipeline, "save_lora_weights"):
         raise ModelError(
@@ -70,11 +70,5 @@ def save_lora(pipeline: Any, model: nn.Module, folder: Path) -> None:
     pipeline.save_lora_weights(folder, **{f"{name}_lora_layers": layers})
 
 
-def _peft() -> Any:
-    try:
-        return import_module("peft")
-    except ImportError as error:
-        raise ModelError(
-            f"adapters need peft, which cannot be imported ({error}); "
-            'run: pip install "expunge[diffusion]"'
-        ) from error
+def _require_peft() -> Any:
+    return require("peft", "diffusion", "training adapters", ModelError)

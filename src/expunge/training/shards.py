@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from ..core.batches import seeded
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.checks import check_positive
 from ..core.data import fetch, take
 from ..core.errors import InputError
@@ -70,7 +70,7 @@ class Plan(BaseModel):
     def write(self, folder: Path) -> None:
         """Replace the plan of a folder in one atomic step."""
         text = self.model_dump_json(indent=1)
-        write_atomically(folder / _NAME, lambda path: _write(path, text))
+        write_whole(folder / _NAME, text)
 
     def go_on(self, folder: Path, resume: bool) -> "Plan":
         """The plan that a folder holds already, if it is this one but for its progress.
@@ -221,7 +221,3 @@ def _add(digest: Any, value: Any) -> None:
             _add(digest, one)
     else:
         digest.update(f"{value!r}|".encode())
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

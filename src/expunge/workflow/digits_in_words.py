@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from ..core.errors import InputError
+from ..core import optional
 from ..core.isolation import isolated_randomness, seed_everything
 
 if TYPE_CHECKING:
@@ -68,13 +68,7 @@ def require(package: str) -> Any:
     Raises:
         InputError: If it is missing; says how to install it.
     """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise InputError(
-            f"text-to-image needs {package}, which cannot be imported ({error}); "
-            'run: pip install "expunge[diffusion]"'
-        ) from error
+    return optional.require(package, "diffusion", "text-to-image")
 
 
 @contextmanager

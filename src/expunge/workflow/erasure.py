@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import report
 from ..config import EraseConfig
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.data import UnlearningData
 from ..core.record import Record
 from ..core.run import Log
@@ -188,7 +188,7 @@ def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     # Contiguous, as it comes back from the file: sums depend on the layout in memory.
     latents = _encoded(pipeline, draw(pipeline, said, seeds, **settings)).contiguous()
     payload = safetensors.torch.save({"latents": latents})
-    write_atomically(path, lambda target: _write(target, payload))
+    write_whole(path, payload)
     return latents
 
 
@@ -203,7 +203,3 @@ def _from_folder(pipeline: Any, folder: str) -> Tensor:
     config: Any = model.config
     side = int(config.sample_size) * int(getattr(pipeline, "vae_scale_factor", 1))
     return read_images(folder, side)
-
-
-def _write(path: Path, payload: bytes) -> None:
-    path.write_bytes(payload)

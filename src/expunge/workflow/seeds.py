@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.errors import InputError
 from ..core.record import Record
 from ..core.run import Log
@@ -59,7 +59,7 @@ def run_seeds(
                 records.append(finish(run, start, own, options, shared))
         summary = summarise(records, command)
         text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
-        write_atomically(folder.path / "summary.json", lambda path: _write(path, text))
+        write_whole(folder.path / "summary.json", text)
     return summary
 
 
@@ -105,7 +105,3 @@ def _nested(items: Iterable[tuple[tuple[str, ...], Any]]) -> dict[str, Any]:
             place = place.setdefault(part, {})
         place[path[-1]] = value
     return tree
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)

@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from ..core.checkpoint import write_atomically
+from ..core.checkpoint import write_whole
 from ..core.checks import check_choice
 from ..core.data import UnlearningData
 from ..core.guard import probe
@@ -173,7 +173,7 @@ def kept_latents(autoencoder: Any, images: ImageSet, cache: Path) -> torch.Tenso
         return safetensors.torch.load_file(path)["latents"]
     latents = encode_images(autoencoder, images.images)
     payload = safetensors.torch.save({"latents": latents.contiguous()})
-    write_atomically(path, lambda target: _write(target, payload))
+    write_whole(path, payload)
     return latents
 
 
@@ -188,7 +188,7 @@ def through_autoencoder(
     else:
         pixels = decode_latents(autoencoder, latents)
         payload = safetensors.torch.save({"images": pixels.contiguous()})
-        write_atomically(path, lambda target: _write(target, payload))
+        write_whole(path, payload)
     return ImageSet(
         pixels,
         images.labels,
@@ -287,7 +287,3 @@ def _accuracy(net: nn.Module, task: Classification, images: ImageSet) -> float:
     found = probe(net, task, images, len(images), torch.device("cpu")).accuracy
     assert found is not None  # a classifier is right or wrong
     return found
-
-
-def _write(path: Path, payload: bytes) -> None:
-    path.write_bytes(payload)

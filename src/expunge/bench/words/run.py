@@ -1,13 +1,12 @@
 """A bench of words from beginning to end."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ...core.run import Log
 from ...report.templating import write_page
 from ...workflow.trained import Options
-from ..run import compute, listener
+from ..run import Outcome, compute, listener
 from ..store import Store
 from .config import WordPlan
 from .jobs import WordJob, word_jobs
@@ -18,14 +17,6 @@ from .worker import WordWorker
 RESULTS, MARKDOWN = "bench.json", "table.md"
 
 
-@dataclass(frozen=True, eq=False)
-class WordOutcome:
-    """What a bench found; ``failures`` are runs that could not be carried out, and why."""
-
-    bench: WordBench
-    failures: list[str] = field(default_factory=list)
-
-
 def run_word_bench(
     plan: WordPlan,
     out: str | Path,
@@ -34,7 +25,7 @@ def run_word_bench(
     on_log: Log | None = None,
     command: str | None = None,
     checkpoint_seconds: float = 20.0,
-) -> WordOutcome:
+) -> Outcome[WordBench]:
     """Compute every result of a plan that the store does not have, and write the table.
 
     Leaves ``bench.json`` and ``table.md`` in ``out`` after every result. The same call goes on
@@ -76,7 +67,7 @@ def run_word_bench(
 
     failures = list(compute(worker, kept, work, add, on_log))
     write(found := bench(), Path(out))
-    return WordOutcome(found, failures)
+    return Outcome(found, failures)
 
 
 def write(bench: WordBench, out: Path) -> None:
