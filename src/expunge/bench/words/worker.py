@@ -1,6 +1,6 @@
 """Carries out the single results of a bench of words, each of which is computed once."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,7 @@ from ..carrier import Carrier
 from ..store import Store, key_of
 from .config import WordPlan
 from .jobs import WordJob
-from .result import WordResult
+from .result import WordKind, WordResult
 
 
 class WordWorker(Carrier[WordJob, None, WordResult]):
@@ -46,6 +46,7 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
 
     def __init__(self, plan: WordPlan, store: Store, options: Options) -> None:
         self._plan, self._store, self._options = plan, store, options
+        self._names: dict[str, str] = {}
 
     @cached_property
     def scene(self) -> WordScene:
@@ -161,9 +162,12 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         return self.scene.without(job.word).retain, seed
 
     def _net_key(self, job: WordJob) -> str:
-        if job.kind == "unlearned":
-            return key_of(denoiser_identity(self.scene, self.scene.latents, self._plan.config.seed))
-        return key_of(denoiser_identity(self.scene, *self._training(job)))
+        word = "" if job.kind == "unlearned" else job.word
+        if word not in self._names:  # hashing net and data takes a second
+            kind: WordKind = "retrained" if word else "original"
+            start = replace(job, kind=kind, word=word, seed=self._plan.config.seed)
+            self._names[word] = key_of(denoiser_identity(self.scene, *self._training(start)))
+        return self._names[word]
 
     def _net(self, dataset: LatentSet, seed: int, name: str) -> Net:
         key = key_of(denoiser_identity(self.scene, dataset, seed))
