@@ -1,7 +1,7 @@
 """Mixed precision as a property of the task, so that methods need not know of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .checks import check_choice
-from .task import Batch, Task
+from .task import Batch, Bounded, Task
 
 PRECISIONS = ("auto", "bf16", "fp32")
 
@@ -24,7 +24,9 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if device.type == "cpu":
         ask = getattr(torch.cpu, "get_capabilities", dict)  # torch >= 2.8
         found: dict[str, Any] = ask()
-        return "bf16" if found.get("amx_bf16") or found.get("avx512_bf16") else "fp32"
+        # Without AMX Intel's multiply bfloat16 no faster than float32, and converting costs more.
+        own = found.get("avx512_bf16") and "Intel" not in str(found.get("cpu_name"))
+        return "bf16" if found.get("amx_bf16") or own else "fp32"
     return "fp32"
 
 
@@ -61,7 +63,7 @@ class AutocastTask:
         # Not methods like the others: a task without logits must go on having none.
         if name == "logits":
             return partial(self._logits, found)
-        if name == "loss_and_ceiling":
+        if name == "bounded_loss":
             return partial(self._bounded, found)
         return partial(self._predict, found) if name == "predict" else found
 
@@ -72,12 +74,11 @@ class AutocastTask:
             found, labels = logits(model, batch)
         return found.float(), labels
 
-    def _bounded(
-        self, measure: Callable[..., tuple[Tensor, Any]], model: nn.Module, batch: Batch
-    ) -> tuple[Tensor, Any]:
+    def _bounded(self, measure: Callable[..., Bounded], model: nn.Module, batch: Batch) -> Bounded:
         with torch.autocast(self.device_type, torch.bfloat16):
-            losses, ceiling = measure(model, batch)
-        return losses.float(), ceiling.float() if isinstance(ceiling, Tensor) else ceiling
+            found = measure(model, batch)
+        ceiling = found.ceiling.float() if isinstance(found.ceiling, Tensor) else found.ceiling
+        return replace(found, losses=found.losses.float(), ceiling=ceiling)
 
     def _predict(self, predict: Callable[..., Tensor], *given: Any) -> Tensor:
         with torch.autocast(self.device_type, torch.bfloat16):

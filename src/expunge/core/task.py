@@ -1,11 +1,28 @@
 """The second axis: what a model is trained to do, seen through its per-sample loss."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 Batch = Any
 """Whatever a data set yields: ``(inputs, targets)`` or a mapping, already on device."""
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Losses of a batch, and up to which loss its samples are still to be forgotten.
+
+    ``losses`` (B,) are differentiable. ``ceiling`` is one number, or one per sample (B,),
+    detached. ``groups`` int64 (B,) numbers samples that are comparable, from 0 to
+    ``num_groups - 1``: with a ceiling per sample, those of a group are forgotten when their
+    mean loss has reached their mean ceiling. None: all samples are one group.
+    """
+
+    losses: Tensor
+    ceiling: Tensor | float
+    groups: Tensor | None = None
+    num_groups: int = 1
 
 
 @runtime_checkable
@@ -30,3 +47,15 @@ class Task(Protocol):
     def labels(self, dataset: Any) -> Tensor | None:
         """Integer label of each sample of a set, int64 (N,); None if it has none."""
         ...
+
+
+def bounded_loss(task: Task, model: nn.Module, batch: Batch) -> Bounded:
+    """The losses of a batch with their ceilings, which a task may give sample by sample.
+
+    Such a task has a ``bounded_loss(model, batch)`` of its own; for all others the ceiling is
+    ``task.loss_ceiling``.
+    """
+    if (own := getattr(task, "bounded_loss", None)) is not None:
+        found: Bounded = own(model, batch)
+        return found
+    return Bounded(task.loss(model, batch), task.loss_ceiling)

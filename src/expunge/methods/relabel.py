@@ -9,8 +9,9 @@ from ..core.data import UnlearningData, fetch
 from ..core.errors import InputError
 from ..core.run import Run
 from ..core.task import Batch, Task
-from ..tasks.forms import join_batches
+from ..tasks.forms import join_batches, unpack
 from ..tasks.labels import with_labels
+from .concepts import DenoisingTask, forgotten_labels
 from .descent import Descent, fitting_batch
 
 if TYPE_CHECKING:
@@ -96,3 +97,46 @@ def descend_on_wrong_labels(
         loss = mixed.task.loss(model, stream[step]).mean()
         descent.follow(run.gradient(loss, descent.parameters))
         descent.log(step, loss=loss.item())
+
+
+def descend_on_other_predictions(
+    options: "SalUn",
+    descent: Descent,
+    model: nn.Module,
+    task: DenoisingTask,
+    data: UnlearningData,
+    run: Run,
+) -> None:
+    """What wrong labels are to a denoiser: to predict samples of D_f as under another condition.
+
+    An epoch is a pass over D_r; each step also reads a batch of D_f.
+    """
+    _, others = forgotten_labels(task, data)
+    size = fitting_batch(options.batch_size, data.retain)
+    retain = run.batches("retain", data.retain, size)
+    forget = run.batches("forget", data.forget, min(size, len(data.forget)))
+    for step in descent.steps("relabel", options.epochs, retain):
+        batch = forget[step]
+        labels = unpack(batch)[1].long()
+        if options.relabel == "once":  # the next one that stays, as published
+            place = torch.searchsorted(others, labels.cpu())
+        else:
+            chance = run.generator("relabel", step)
+            place = torch.randint(len(others), labels.shape, generator=chance)
+        aim = others[place % len(others)].to(labels.device)
+        wrong = misled(model, task, batch, labels, aim)
+        kept = task.loss(model, retain[step]).mean()
+        descent.follow(run.gradient(wrong + kept, descent.parameters))
+        descent.log(step, retain_loss=kept.item(), wrong_loss=wrong.item())
+
+
+def misled(
+    model: nn.Module, task: DenoisingTask, batch: Batch, labels: Tensor, others: Tensor
+) -> Tensor:
+    """Mean squared distance between predictions under two conditions; the second is held."""
+    # Not the conditions it draws: some are dropped, and the empty one is not to be misled.
+    drawn = task.draw(model, batch)
+    with torch.no_grad():
+        aim = task.predict(model, drawn.noised, drawn.levels, task.condition(others))
+    found = task.predict(model, drawn.noised, drawn.levels, task.condition(labels))
+    return (found.float() - aim.float()).square().mean()

@@ -1,5 +1,6 @@
 """Step 2 of Scissorhands: descend on D_r without learning D_f again (Eq. 3 to 5)."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from ..core.data import UnlearningData
 from ..core.run import Run
-from ..core.task import Task
+from ..core.task import Bounded, Task, bounded_loss
 from ..kernels import frozen_statistics, project_, select_parameters, with_log_odds
 from .descent import Descent, fitting_batch
 from .gate import Gate
@@ -63,7 +64,7 @@ class Repair:
         losses = self._task.loss(model, self._retain[step])
         gradient = self._run.gradient(losses.mean(), self._descent.parameters)
         if constraint is not None:
-            row |= self._constrain(gradient, *constraint)
+            row = self._constrain(gradient, *constraint) | row
         retained, judged = self._means(losses.detach(), self._judged(losses.detach()))
         if self._plan.constraint == "held-out":
             self._gate.keep("retain", judged)
@@ -84,40 +85,40 @@ class Repair:
             if kind == "held-out":  # first, while no graph of the forget pass takes memory
                 with torch.no_grad():
                     held = self._task.loss(model, self._held_out[step])
-            losses, ceiling = self._lost(model, self._forget[step])
+            found = bounded_loss(self._task, model, self._forget[step])
+        losses, ceiling = found.losses, found.ceiling
         seen = losses.detach()
         row["forget_loss"], reached = self._means(seen, self._judged(seen))
         if kind == "held-out":
             unseen = self._judged(held)
             row["held_out_loss"], *moments = self._means(held, unseen, unseen.square())
             row["active"] = float(self._gate.open(reached, *moments))
+        pushed: Tensor | float = 1.0
         if kind == "ceiling":
-            row["active"] = float(self._below(seen, ceiling))
+            pushed, row["active"] = self._below(replace(found, losses=seen))
         if not row.get("active", 1.0):
             return row, None
         if kind != "always" and not isinstance(ceiling, Tensor):
             losses = losses.clamp(max=ceiling)
-        ascended = self._judged(losses).mean()
+        ascended = (self._judged(losses) * pushed).mean()
         gradient = self._run.gradient(ascended, self._descent.parameters)
         return row, (gradient, gradient)
 
-    def _lost(self, model: nn.Module, batch: Any) -> tuple[Tensor, float | Tensor]:
-        """Losses on D_f, and up to which loss each of them counts."""
-        if hasattr(self._task, "loss_and_ceiling"):
-            found: tuple[Tensor, float | Tensor] = self._task.loss_and_ceiling(model, batch)
-            return found
-        return self._task.loss(model, batch), self._task.loss_ceiling
-
-    def _below(self, losses: Tensor, ceiling: float | Tensor) -> bool:
-        """Whether D_f is still to be pushed up."""
-        if isinstance(ceiling, Tensor):
-            # Each against its own ceiling on the same noise: single samples are noise, and
-            # pushing those that happen to be below would never end. Their mean tells.
-            [room] = self._means(ceiling - losses)
-            return room > 0
-        # By samples, not by their mean: a few far above would hide those still below.
-        [below] = self._means((losses < ceiling).float())
-        return below > 0
+    def _below(self, found: Bounded) -> tuple[Tensor | float, float]:
+        """Which samples of D_f are still to be pushed up, and the share of groups that are."""
+        if not isinstance(found.ceiling, Tensor):
+            # By samples, not by their mean: a few far above would hide those still below.
+            [below] = self._means((found.losses < found.ceiling).float())
+            return 1.0, float(below > 0)
+        # Each against its own ceiling on the same noise: single samples are noise, and
+        # pushing those that happen to be below would never end. The mean of a group tells.
+        groups = found.groups
+        if groups is None:
+            groups = torch.zeros(len(found.losses), dtype=torch.long, device=found.losses.device)
+        room = found.losses.new_zeros(found.num_groups)
+        room.index_add_(0, groups, found.ceiling - found.losses)
+        pushed = (self._run.average(room) > 0).float()
+        return pushed[groups], pushed.mean().item()
 
     def _judged(self, losses: Tensor) -> Tensor:
         """What is ascended on D_f, and compared between the sets."""

@@ -15,9 +15,10 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
+from .concepts import denoising_of
 from .descent import Descent, fitting_batch
 from .presets import Published
-from .relabel import RELABEL, Mixed, descend_on_wrong_labels
+from .relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
 
 MASKS = ("gradient", "random")
 
@@ -35,14 +36,22 @@ class SalUn(Published):
     mode, so that its statistics keep their bits too; those of other layers follow the
     data, since they describe activations that change.
 
+    A denoiser has no wrong label to learn. Under their own condition c, samples of D_f are to
+    be denoised as under another one, c', next to the loss on D_r:
+
+    .. math:: \|f_\theta(x_t, t, c) - f_{\bar\theta}(x_t, t, c')\|^2 + L(\theta; D_r)
+
+    with the second prediction held (Fan et al. 2024, Eq. 7; there the terms are weighted by
+    hand). ``relabel="once"`` takes the next condition for c', as published for classes.
+
     Args:
         share: Share of the weights that may move, in (0, 1).
         mask: ``"gradient"`` as above; ``"random"`` draws as many weights by chance, a
             control that shows what saliency adds.
         relabel: ``"each-pass"`` draws new wrong labels for each pass, ``"once"`` keeps
-            them; see ``RandomLabel``.
+            them; see ``RandomLabel``. For a denoiser: anew for each step, or once.
         lr: Constant learning rate of SGD, > 0.
-        epochs: Passes over both sets together, > 0; may be fractional.
+        epochs: Passes over both sets together, over D_r for a denoiser; > 0, may be fractional.
         batch_size: Samples per step, of both sets; None takes 256, or less for a small set.
         momentum: Of SGD, at least 0.
         weight_decay: L2 penalty, at least 0; acts on salient weights only.
@@ -85,12 +94,17 @@ class SalUn(Published):
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
-        mixed = Mixed(task, data, run)  # first: it may refuse the request
+        denoises = hasattr(task, "draw") and hasattr(task, "predict")
+        mixed = None if denoises else Mixed(task, data, run)  # first: it may refuse the request
         masks = run.once("mask", lambda: self._masks(model, task, data, run))
         _hold_still(model, masks)
         descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         with freeze_masked(descent.optimizer, select_parameters(model), masks):
-            descend_on_wrong_labels(self, descent, model, mixed, run)
+            if mixed is None:
+                denoising = denoising_of(task, self.name)
+                descend_on_other_predictions(self, descent, model, denoising, data, run)
+            else:
+                descend_on_wrong_labels(self, descent, model, mixed, run)
         return model
 
     def _masks(

@@ -12,7 +12,7 @@ from ..core.batches import seeded
 from ..core.checks import check_choice, check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, InputError, ModelError
-from ..core.task import Batch
+from ..core.task import Batch, Bounded
 from .denoisers import Call, Conditions, call_denoiser
 from .forms import unpack
 from .noising import Noising
@@ -20,6 +20,7 @@ from .noising import Noising
 EMPTY = "empty"
 WEIGHTINGS = ("uniform", "unexplained")
 _LEAST_UNEXPLAINED = 0.02  # bounds the weight of levels that are nearly all noise
+_BANDS = 4  # of levels, each of which is forgotten by itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,18 +132,21 @@ class Denoising:
         drawn = self.draw(model, batch)
         return self._errors(model, drawn, drawn.conditions)
 
-    def loss_and_ceiling(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | float]:
-        """Losses (B,), and the loss beyond which samples count as forgotten: one, or (B,).
+    def bounded_loss(self, model: nn.Module, batch: Batch) -> Bounded:
+        """Losses with the ceilings beyond which samples count as forgotten.
 
-        Costs another forward pass where the ceiling is that of the empty condition.
+        Against the empty condition it costs another forward pass, and samples of similar
+        levels are a group: what is known where there is much noise would else be offset by
+        what was unlearnt where there is little.
         """
         drawn = self.draw(model, batch)
         losses = self._errors(model, drawn, drawn.conditions)
         if not self._against_empty:
-            return losses, self.loss_ceiling
+            return Bounded(losses, self.loss_ceiling)
         with torch.no_grad():
             empty = self.condition(torch.full_like(drawn.labels, self.empty))
-            return losses, self._errors(model, drawn, empty)
+            ceilings = self._errors(model, drawn, empty)
+        return Bounded(losses, ceilings, drawn.levels * _BANDS // len(self.noising), _BANDS)
 
     def _errors(self, model: nn.Module, drawn: Drawn, conditions: Conditions) -> Tensor:
         found = self.predict(model, drawn.noised, drawn.levels, conditions)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
 from expunge.core import Guard, InputError, Run, UnlearningData, unlearn
+from expunge.core.task import Bounded
 from expunge.methods import Scissorhands
 from expunge.tasks import Classification
 
@@ -198,11 +199,21 @@ class Nameless(Classification):
 
     room = 0.1
 
-    def loss_and_ceiling(self, model, batch):
+    def bounded_loss(self, model, batch):
         losses = self.loss(model, batch)
         # Half of the samples are far above their ceiling, whatever the mean is.
         spread = torch.where(torch.arange(len(losses)) % 2 == 0, 5.0, -5.0)
-        return losses, losses.detach() + spread - spread.mean() + self.room
+        return Bounded(losses, losses.detach() + spread - spread.mean() + self.room)
+
+
+class Grouped(Classification):
+    """A task of two groups of samples, the first of which is past its ceiling."""
+
+    def bounded_loss(self, model, batch):
+        losses = self.loss(model, batch)
+        groups = torch.arange(len(losses)) % 2
+        # On average of both there is no room.
+        return Bounded(losses, losses.detach() + 0.1 - 0.5 * (groups == 0), groups, 2)
 
 
 @pytest.mark.parametrize(("room", "active"), [(0.1, 1.0), (-0.1, 0.0)])
@@ -221,6 +232,22 @@ def test_ceilings_of_single_samples_bind_by_their_mean(blob_conv_model, blobs, r
     inputs, labels = run.batches("forget", blobs.forget, 15)[0]
     loss = F.cross_entropy(model(inputs), labels)  # all samples push, none is cut off
     g_f = torch.autograd.grad(loss, list(model.parameters()))
+    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
+    assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
+
+
+def test_groups_of_samples_bind_each_by_itself(blob_conv_model, blobs):
+    method = Scissorhands(
+        trim="off", constraint="ceiling", schedule="constant", forget_weight=0.3, **ONE_STEP
+    )
+    told = Grouped(num_classes=3)
+    result = unlearn(blob_conv_model, blobs, method, task=told, seed=2, guard=LENIENT)
+    assert result.history[0]["active"] == 0.5
+    model = copy.deepcopy(blob_conv_model).train()
+    run = Run(2)
+    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
+    losses = F.cross_entropy(model(inputs), labels, reduction="none")
+    g_f = torch.autograd.grad(losses[1::2].sum() / 15, list(model.parameters()))
     g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
     assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
 

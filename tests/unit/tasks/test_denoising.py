@@ -250,7 +250,8 @@ def test_an_unknown_weighting_is_refused() -> None:
 def test_the_ceiling_may_be_the_loss_under_the_empty_condition() -> None:
     model, batch = tiny.unet().eval(), tiny.blurred(6)
     task = tiny.class_task(loss_ceiling="empty")
-    losses, ceilings = task.loss_and_ceiling(model, batch)
+    found = task.bounded_loss(model, batch)
+    losses, ceilings = found.losses, found.ceiling
     torch.testing.assert_close(losses, task.loss(model, batch))  # the same noise
     nameless = (batch[0], torch.full_like(batch[1], task.empty))
     drawn = task.draw(model, batch)
@@ -259,15 +260,17 @@ def test_the_ceiling_may_be_the_loss_under_the_empty_condition() -> None:
     torch.testing.assert_close(ceilings, expected.square().flatten(1).mean(1))
     assert losses.requires_grad
     assert not ceilings.requires_grad
-    mixed = AutocastTask(task, "cpu").loss_and_ceiling(model, batch)
-    assert all(one.dtype == torch.float32 for one in mixed)
-    torch.testing.assert_close(mixed[0], losses, atol=0.1, rtol=0.1)
+    assert found.groups.tolist() == [4 * int(one) // len(task.noising) for one in drawn.levels]
+    assert found.num_groups == 4
+    mixed = AutocastTask(task, "cpu").bounded_loss(model, batch)
+    assert mixed.losses.dtype == mixed.ceiling.dtype == torch.float32
+    torch.testing.assert_close(mixed.losses, losses, atol=0.1, rtol=0.1)
 
 
 def test_a_number_as_ceiling_holds_for_all_samples() -> None:
     model, batch = tiny.unet().eval(), tiny.blurred(6)
-    losses, ceiling = tiny.class_task(loss_ceiling=0.7).loss_and_ceiling(model, batch)
-    assert ceiling == 0.7
-    torch.testing.assert_close(losses, tiny.class_task().loss(model, batch))
+    found = tiny.class_task(loss_ceiling=0.7).bounded_loss(model, batch)
+    assert found.ceiling == 0.7
+    torch.testing.assert_close(found.losses, tiny.class_task().loss(model, batch))
     with pytest.raises(InputError, match="expected loss_ceiling to be one of empty; got 'full'"):
         tiny.class_task(loss_ceiling="full")
