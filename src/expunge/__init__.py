@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from .tasks import denoiser_of as denoiser_of
     from .tasks import text_to_image as text_to_image
     from .tasks import with_denoiser as with_denoiser
+    from .tasks.pixels import ClassPipeline as ClassPipeline
     from .tasks.pixels import PixelPipeline as PixelPipeline
     from .training import RECIPES as RECIPES
     from .training import Recipe as Recipe
@@ -137,7 +138,7 @@ _HOMES = {
     "tasks": (
         "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
     ),
-    "tasks.pixels": "PixelPipeline",
+    "tasks.pixels": "ClassPipeline PixelPipeline",
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),

@@ -10,7 +10,8 @@ from ..core.errors import ModelError
 from ..core.optional import require
 
 _INDEX = "model_index.json"
-_PIXELS = "PixelPipeline"
+_OWN = ("PixelPipeline", "ClassPipeline")
+_NO_PARTS = ("safety_checker", "names")  # not needed; a list of classes
 
 
 def load_pipeline(
@@ -68,13 +69,13 @@ def _folder(diffusers: Any, path: Path) -> Any:
         )
     index: dict[str, Any] = json.loads(index_file.read_text(encoding="utf-8"))
     for part, told in index.items():
-        wanted = isinstance(told, list) and None not in told and part != "safety_checker"
+        wanted = isinstance(told, list) and None not in told and part not in _NO_PARTS
         if wanted and not (path / part).is_dir():
             raise ModelError(
                 f"the pipeline in {path} lacks its {part}: put the folder {part}/ there"
             )
-    if index.get("_class_name") == _PIXELS:
-        return import_module("expunge.tasks.pixels").PixelPipeline.from_pretrained(path)
+    if (name := index.get("_class_name")) in _OWN:
+        return getattr(import_module("expunge.tasks.pixels"), name).from_pretrained(path)
     return diffusers.DiffusionPipeline.from_pretrained(
         path, local_files_only=True, use_safetensors=True, **_left_out(diffusers, index)
     )

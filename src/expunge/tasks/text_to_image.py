@@ -127,5 +127,5 @@ def _check_words(pipeline: Any, texts: Sequence[str]) -> None:
 
 def _settings(pipeline: Any) -> dict[str, Any]:
     """What the constructor of a pipeline takes besides its parts."""
-    names = ("requires_safety_checker", "force_zeros_for_empty_prompt")
+    names = ("requires_safety_checker", "force_zeros_for_empty_prompt", "names")
     return {name: pipeline.config[name] for name in names if name in pipeline.config}

@@ -1,4 +1,4 @@
-"""The digits of scikit-learn with captions, and a tiny Stable Diffusion that reads them."""
+"""The digits of scikit-learn with captions, and tiny models that draw them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from ..core import optional
 from ..core.isolation import isolated_randomness, seed_everything
 
 if TYPE_CHECKING:
-    from ..tasks.pixels import PixelPipeline
+    from ..tasks.pixels import ClassPipeline, PixelPipeline
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 CAPTIONS = ("a handwritten {name}", "the number {name}", "a picture of a {figure}")
@@ -62,6 +62,22 @@ def make_pipeline(seed: int) -> "PixelPipeline":
     return pipeline
 
 
+def make_class_pipeline(seed: int) -> "ClassPipeline":
+    """An untrained pipeline that is told the class, its noise that of the first DDPM.
+
+    Raises:
+        InputError: If diffusers is not installed.
+    """
+    diffusers = require("diffusers")
+    pixels = import_module("expunge.tasks.pixels")
+    with isolated_randomness():
+        seed_everything(seed)
+        unet = _class_denoiser(diffusers)
+    # Drawn by DDIM: a twentieth of the steps.
+    pipeline: ClassPipeline = pixels.ClassPipeline(unet, diffusers.DDIMScheduler(), NAMES)
+    return pipeline
+
+
 def require(package: str) -> Any:
     """Import a package of the extra ``diffusion``.
 
@@ -92,6 +108,17 @@ def _denoiser(diffusers: Any) -> nn.Module:
         block_out_channels=(16, 32), norm_num_groups=8, attention_head_dim=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=WIDTH,
+    )  # fmt: skip
+    return net
+
+
+def _class_denoiser(diffusers: Any) -> nn.Module:
+    """A U-Net of 1.2 M parameters with self-attention at 4 x 4 pixels."""
+    net: nn.Module = diffusers.UNet2DModel(
+        sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=1,
+        block_out_channels=(32, 96), norm_num_groups=8, attention_head_dim=24,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"), num_class_embeds=len(NAMES) + 1,
     )  # fmt: skip
     return net
 

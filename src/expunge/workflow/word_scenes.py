@@ -67,7 +67,10 @@ class WordScene:
 
     def task(self, **options: Any) -> Denoising:
         """The task of drawing these classes."""
-        return text_to_image(self.make_pipeline(0), self.captions, **options)
+        pipeline = self.make_pipeline(0)
+        if reads_words(pipeline):
+            return text_to_image(pipeline, self.captions, **options)
+        return Denoising.of_classes(pipeline.scheduler, len(self.captions), **options)
 
     def without(self, word: str) -> UnlearningData:
         """All images, those of ``word`` to be forgotten."""
@@ -112,6 +115,18 @@ def digits_scene() -> WordScene:
     )
 
 
+def digit_classes_scene() -> WordScene:
+    """The same images, drawn by a DDPM that is told their class and knows no words."""
+    return replace(
+        digits_scene(),
+        name="digit-classes",
+        about="a class-conditional DDPM",
+        captions={name: [name] for name in digits_in_words.NAMES},
+        make_pipeline=digits_in_words.make_class_pipeline,
+        recipe="small-ddpm",
+    )
+
+
 def imagenette_scene(cache: Path) -> WordScene:
     """Imagenette at 64 pixels in the latents of TAESD.
 
@@ -152,7 +167,7 @@ def imagenette_scene(cache: Path) -> WordScene:
     )
 
 
-SCENES = ("digits", "imagenette64")
+SCENES = ("digits", "digit-classes", "imagenette64")
 
 
 def load_scene(name: str, cache: Path) -> WordScene:
@@ -162,7 +177,14 @@ def load_scene(name: str, cache: Path) -> WordScene:
         InputError: If there is none of that name, or as the scene says.
     """
     check_choice(SCENES, scene=name)
-    return digits_scene() if name == "digits" else imagenette_scene(cache)
+    if name == "imagenette64":
+        return imagenette_scene(cache)
+    return digits_scene() if name == "digits" else digit_classes_scene()
+
+
+def reads_words(pipeline: Any) -> bool:
+    """Whether a pipeline is told what to draw in words, rather than by the number of a class."""
+    return getattr(pipeline, "tokenizer", None) is not None
 
 
 def kept_latents(autoencoder: Any, images: ImageSet, cache: Path) -> torch.Tensor:
@@ -238,7 +260,9 @@ def denoiser_identity(scene: WordScene, dataset: LatentSet, seed: int) -> str:
     """Equal for equal weights: net, words, noise, data, recipe and seed."""
     pipeline = scene.make_pipeline(seed)
     parts: list[object] = [model_digest(pipeline.unet), _settings(pipeline.unet)]
-    parts += [model_digest(pipeline.text_encoder), scene.captions, _settings(pipeline.scheduler)]
+    if reads_words(pipeline):
+        parts.append(model_digest(pipeline.text_encoder))
+    parts += [scene.captions, _settings(pipeline.scheduler)]
     parts += [dataset.fingerprint(), RECIPES[scene.recipe], seed, scene.precision]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 

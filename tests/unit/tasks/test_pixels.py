@@ -7,10 +7,10 @@ import torch
 
 pytest.importorskip("diffusers")
 
-from expunge import PixelPipeline, text_to_image, with_denoiser
+from expunge import ClassPipeline, PixelPipeline, load_pipeline, text_to_image, with_denoiser
 from expunge.core import InputError
-from expunge.workflow.digits_in_words import captions, make_pipeline
-from expunge.workflow.word_scenes import digits_scene
+from expunge.workflow.digits_in_words import captions, make_class_pipeline, make_pipeline
+from expunge.workflow.word_scenes import digit_classes_scene, digits_scene
 
 
 def generators(*seeds: int) -> list[torch.Generator]:
@@ -105,3 +105,57 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "diffusers", None)
     with pytest.raises(InputError, match=r'needs diffusers.*pip install "expunge\[diffusion\]"'):
         make_pipeline(0)
+
+
+@pytest.fixture(scope="module")
+def classes() -> ClassPipeline:
+    found = make_class_pipeline(3)
+    found.set_progress_bar_config(disable=True)
+    return found
+
+
+def test_a_class_is_drawn_by_its_number(classes: ClassPipeline) -> None:
+    """One step by hand; the last label is the empty condition."""
+    noise = torch.randn((1, 8, 8), generator=generators(5)[0])[None]
+    scheduler = classes.scheduler
+    scheduler.set_timesteps(1)
+    time = scheduler.timesteps[0]
+    with torch.no_grad():
+        said, unsaid = (
+            classes.unet(noise, time, class_labels=torch.tensor([label])).sample
+            for label in (6, 10)
+        )
+    expected = scheduler.step(unsaid + 2.5 * (said - unsaid), time, noise).prev_sample
+    found = classes(
+        ["six"], num_inference_steps=1, guidance_scale=2.5, generator=generators(5)
+    ).images
+    expected = (expected.clamp(-1, 1) + 1) / 2
+    torch.testing.assert_close(torch.from_numpy(found), expected.permute(0, 2, 3, 1))
+
+
+def test_an_unknown_class_is_refused(classes: ClassPipeline) -> None:
+    with pytest.raises(InputError, match=r"prompt to be one of zero.*got 'sven'.*mean 'seven'"):
+        classes(["sven"], num_inference_steps=1)
+
+
+def test_a_class_pipeline_is_saved_loaded_and_given_another_denoiser(
+    classes: ClassPipeline, tmp_path: Path
+) -> None:
+    other = with_denoiser(classes, make_class_pipeline(4).unet)
+    other.save_pretrained(tmp_path)
+    again = load_pipeline(tmp_path)
+    assert isinstance(again, ClassPipeline)
+    drawn = []
+    for one in (classes, other, again):
+        one.set_progress_bar_config(disable=True)
+        drawn.append(one("six", num_inference_steps=2, generator=generators(5)[0]).images)
+    assert (drawn[1] == drawn[2]).all()
+    assert not (drawn[0] == drawn[1]).all()
+
+
+def test_classes_are_conditions_of_the_scene_of_digits() -> None:
+    scene = digit_classes_scene()
+    task = scene.task(dropout=0.2)
+    assert task.num_conditions == 10
+    assert task.condition(torch.tensor([3]))["class_labels"].tolist() == [3]
+    assert [one.group for one in scene.prompts("three")] == ["target", *["other"] * 9]
