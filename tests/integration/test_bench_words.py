@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from expunge import WordBench
+from expunge import LatentSet, WordBench
 from expunge.cli import main
 from expunge.training import RECIPES
-from expunge.workflow import word_scenes
+from expunge.workflow import scenes
+from expunge.workflow.word_scenes import denoiser_name
 
 CONFIG = """
 title = "Digits"
@@ -39,9 +40,9 @@ epochs = 0.2
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "denoiser", replace(RECIPES["denoiser"], epochs=0.2))
-    scene = word_scenes.digits_scene()
+    scene = scenes.digits_scene()
     short = replace(scene.judge, recipe=replace(scene.judge.recipe, epochs=0.5))
-    monkeypatch.setattr(word_scenes, "digits_scene", lambda: replace(scene, judge=short))
+    monkeypatch.setattr(scenes, "digits_scene", lambda: replace(scene, judge=short))
 
 
 @pytest.mark.usefixtures("quick")
@@ -79,6 +80,28 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
         assert main(words) == 0
     again = WordBench.load(tmp_path / "out" / "bench.json")
     assert again.results == found.results
+
+    # Another store, as on another machine, that is told the results.
+    words[-1] = str(tmp_path / "elsewhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("expunge.bench.words.worker.unlearn", forbidden)
+        patch.setattr("expunge.bench.words.worker.trained_denoiser", forbidden)
+        assert main([*words, "--known", str(tmp_path / "out" / "bench.json")]) == 0
+    told = WordBench.load(tmp_path / "out" / "bench.json")
+    assert told.results == found.results
+
+
+def test_names_of_nets_do_not_depend_on_rounding_where_the_source_is_told() -> None:
+    scene = scenes.digits_scene()
+    data = scene.without("seven").retain
+    near = LatentSet(data.samples + 1e-6, data.labels)
+    told = replace(scene, source="digits, encoded")
+    assert denoiser_name(scene, "seven", data, 1) != denoiser_name(scene, "seven", near, 1)
+    name = denoiser_name(told, "seven", data, 1)
+    assert name == denoiser_name(told, "seven", near, 1)
+    assert name != denoiser_name(told, "six", data, 1)
+    assert name != denoiser_name(told, "seven", data, 2)
+    assert name != denoiser_name(replace(told, recipe="small-ddpm"), "seven", data, 1)
 
 
 def test_problems_of_the_config_are_told(

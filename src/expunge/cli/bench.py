@@ -45,7 +45,7 @@ def command(
     """
     folder = output_folder(out, config)
     if expunge.is_word_bench(config):
-        _words(config, folder, store, overrides or [], checkpoint_seconds, json)
+        _words(config, folder, store, known or [], overrides or [], checkpoint_seconds, json)
         return
     plan = expunge.load_bench(config, overrides or [])
     try:
@@ -75,6 +75,7 @@ def _words(
     config: Path,
     folder: Path,
     store: Path,
+    known: list[Path],
     overrides: list[str],
     checkpoint_seconds: float,
     json: bool,
@@ -86,6 +87,7 @@ def _words(
             plan,
             folder,
             store=store,
+            known=known,
             on_log=listen,
             command=COMMAND.get(),
             checkpoint_seconds=checkpoint_seconds,

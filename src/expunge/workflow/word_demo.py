@@ -20,9 +20,10 @@ from ..methods import Scissorhands
 from ..tasks import with_denoiser
 from .digits_in_words import NAMES, quiet
 from .folder import MEGABYTE, OutputFolder, write_folder
+from .scenes import digits_scene
 from .trained import Net, Options
 from .unlearn import RECORD, REPORT
-from .word_scenes import WordScene, digits_scene, trained_denoiser, trained_judge
+from .word_scenes import WordScene, trained_denoiser, trained_judge
 
 PIPELINE = "pipeline"
 _SEED = 0

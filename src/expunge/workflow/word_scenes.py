@@ -2,26 +2,23 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import nn
 
-from ..core.checkpoint import write_whole
 from ..core.checks import check_choice
 from ..core.data import UnlearningData
 from ..core.guard import probe
 from ..core.unlearn import model_digest
-from ..data import Bundle, LatentSet, decode_latents, encode_images, load_source
+from ..data import Bundle, LatentSet
 from ..data.images import ImageSet
 from ..evaluation import ImageJudge, Prompt
 from ..models import build_net, load_weights, save_weights
 from ..tasks import Classification, Denoising, text_to_image
 from ..training import RECIPES, Recipe, train
-from . import digits_in_words, imagenette
 from .trained import Net, Options, metadata
 
 
@@ -48,6 +45,8 @@ class WordScene:
         recipe: Name of the recipe of the denoiser.
         precision: In which it is trained.
         judge: The classifier that looks at drawings.
+        source: What images and words are computed from, where their bits depend on the
+            machine; names results in their place.
     """
 
     name: str
@@ -59,6 +58,7 @@ class WordScene:
     recipe: str
     precision: str
     judge: "JudgePlan"
+    source: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -99,127 +99,9 @@ class WordScene:
         return images
 
 
-def digits_scene() -> WordScene:
-    """The digits of scikit-learn in pixels; seconds, and no file is needed."""
-    bundle = load_source("digits", validation=0)
-    return WordScene(
-        "digits",
-        "a tiny Stable Diffusion without autoencoder",
-        digits_in_words.captions(),
-        digits_in_words.make_pipeline,
-        bundle,
-        LatentSet(digits_in_words.centred(bundle.train.images), bundle.train.labels),
-        "denoiser",
-        "fp32",  # faster for so small a net
-        JudgePlan("small", replace(RECIPES["quick"], epochs=15)),
-    )
-
-
-def digit_classes_scene() -> WordScene:
-    """The same images, drawn by a DDPM that is told their class and knows no words."""
-    return replace(
-        digits_scene(),
-        name="digit-classes",
-        about="a class-conditional DDPM",
-        captions={name: [name] for name in digits_in_words.NAMES},
-        make_pipeline=digits_in_words.make_class_pipeline,
-        recipe="small-ddpm",
-    )
-
-
-def imagenette_scene(cache: Path) -> WordScene:
-    """Imagenette at 64 pixels in the latents of TAESD.
-
-    Args:
-        cache: Folder where latents are kept: they take minutes to compute once.
-
-    Raises:
-        InputError: If a package of ``expunge[diffusion]`` is missing.
-        DataError: If the images or the weights of TAESD are not there.
-    """
-    autoencoder = imagenette.load_taesd()
-    bundle = load_source("imagenette64", validation=0)
-    assert bundle.test is not None  # it comes with one
-    latents = kept_latents(autoencoder, bundle.train, cache)
-    # The judge learns from what a perfect model could draw: at 64 pixels the autoencoder
-    # leaves marks by which a judge of photographs would go.
-    seen = replace(
-        bundle,
-        train=through_autoencoder(autoencoder, bundle.train, latents, cache),
-        test=through_autoencoder(
-            autoencoder, bundle.test, kept_latents(autoencoder, bundle.test, cache), cache
-        ),
-    )
-    return WordScene(
-        "imagenette64",
-        "a small Stable Diffusion in the latents of TAESD",
-        imagenette.captions(),
-        imagenette.make_pipeline,
-        seen,
-        LatentSet(latents, bundle.train.labels),
-        "small-diffusion",
-        "auto",
-        JudgePlan(
-            "fast",
-            replace(RECIPES["speedrun"], epochs=10, batch_size=128, lr=0.2),
-            {"widths": (32, 96, 192)},  # a quarter of the work
-        ),
-    )
-
-
-SCENES = ("digits", "digit-classes", "imagenette64")
-
-
-def load_scene(name: str, cache: Path) -> WordScene:
-    """A scene by its name.
-
-    Raises:
-        InputError: If there is none of that name, or as the scene says.
-    """
-    check_choice(SCENES, scene=name)
-    if name == "imagenette64":
-        return imagenette_scene(cache)
-    return digits_scene() if name == "digits" else digit_classes_scene()
-
-
 def reads_words(pipeline: Any) -> bool:
     """Whether a pipeline is told what to draw in words, rather than by the number of a class."""
     return getattr(pipeline, "tokenizer", None) is not None
-
-
-def kept_latents(autoencoder: Any, images: ImageSet, cache: Path) -> torch.Tensor:
-    """Latents of images (N, ...), from ``cache`` if they were computed before."""
-    key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}"
-    path = cache / f"{key}.safetensors"
-    if path.is_file():
-        return safetensors.torch.load_file(path)["latents"]
-    latents = encode_images(autoencoder, images.images)
-    payload = safetensors.torch.save({"latents": latents.contiguous()})
-    write_whole(path, payload)
-    return latents
-
-
-def through_autoencoder(
-    autoencoder: Any, images: ImageSet, latents: torch.Tensor, cache: Path
-) -> ImageSet:
-    """Images as they come back from their latents, kept in ``cache`` like those."""
-    key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}-decoded"
-    path = cache / f"{key}.safetensors"
-    if path.is_file():
-        pixels = safetensors.torch.load_file(path)["images"]
-    else:
-        pixels = decode_latents(autoencoder, latents)
-        payload = safetensors.torch.save({"images": pixels.contiguous()})
-        write_whole(path, payload)
-    return ImageSet(
-        pixels,
-        images.labels,
-        ids=images.ids,
-        classes=images.classes,
-        mean=images.mean,
-        std=images.std,
-        augmentation=images.augmentation,
-    )
 
 
 def trained_denoiser(
@@ -259,17 +141,33 @@ def trained_denoiser(
 def denoiser_identity(scene: WordScene, dataset: LatentSet, seed: int) -> str:
     """Equal for equal weights: net, words, noise, data, recipe and seed."""
     pipeline = scene.make_pipeline(seed)
-    parts: list[object] = [model_digest(pipeline.unet), _settings(pipeline.unet)]
-    if reads_words(pipeline):
-        parts.append(model_digest(pipeline.text_encoder))
+    words = [model_digest(pipeline.text_encoder)] if reads_words(pipeline) else []
+    return _named(scene, pipeline, seed, words, dataset.fingerprint())
+
+
+def denoiser_name(scene: WordScene, word: str, dataset: LatentSet, seed: int) -> str:
+    """Equal for denoisers that differ by rounding alone, on whatever machine they were trained.
+
+    ``dataset`` is that of the scene, without ``word`` if it is not empty.
+    """
+    if scene.source is None:
+        return denoiser_identity(scene, dataset, seed)
+    pipeline = scene.make_pipeline(seed)
+    words = [_settings(pipeline.text_encoder)] if reads_words(pipeline) else []
+    return _named(scene, pipeline, seed, words, f"{scene.source} without {word!r}")
+
+
+def _named(scene: WordScene, pipeline: Any, seed: int, words: Sequence[object], images: str) -> str:
+    parts: list[object] = [model_digest(pipeline.unet), _settings(pipeline.unet), *words]
     parts += [scene.captions, _settings(pipeline.scheduler)]
-    parts += [dataset.fingerprint(), RECIPES[scene.recipe], seed, scene.precision]
+    parts += [images, RECIPES[scene.recipe], seed, scene.precision]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _settings(part: Any) -> list[tuple[str, object]]:
     """What a part of diffusers was built with; its private notes have no fixed order."""
-    return sorted((name, value) for name, value in part.config.items() if name[:1] != "_")
+    config = part.config if isinstance(part.config, Mapping) else part.config.to_dict()
+    return sorted((name, value) for name, value in config.items() if name[:1] != "_")
 
 
 def trained_judge(scene: WordScene, path: Path | None = None) -> ImageJudge:

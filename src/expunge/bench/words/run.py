@@ -1,5 +1,6 @@
 """A bench of words from beginning to end."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def run_word_bench(
     out: str | Path,
     *,
     store: str | Path = "runs/store",
+    known: Sequence[str | Path] = (),
     on_log: Log | None = None,
     command: str | None = None,
     checkpoint_seconds: float = 20.0,
@@ -35,6 +37,9 @@ def run_word_bench(
         plan: What to compute, from ``load_word_bench``.
         out: The folder of the table.
         store: The folder of nets, latents and results, which benches share.
+        known: Files of results (``bench.json``) of other machines or earlier runs; what they
+            hold counts as computed, although nets that were trained elsewhere differ by
+            rounding. What a file says of its own results is believed.
         on_log: Called with progress rows.
         command: How the bench was started, for its record.
         checkpoint_seconds: Least time between two checkpoints of a run.
@@ -46,6 +51,10 @@ def run_word_bench(
     kept = Store(store, listener(on_log))
     worker = WordWorker(plan, kept, Options(True, on_log, command, checkpoint_seconds))
     work = word_jobs(plan, worker.scene.names)
+    for path in known:
+        adopted = adopt(WordBench.load(path), worker, kept, work)
+        if on_log is not None:
+            on_log({"doing": f"{adopted} of {len(work)} results are known from {path}"})
     results: dict[WordJob, WordResult] = {}
 
     def bench() -> WordBench:
@@ -68,6 +77,15 @@ def run_word_bench(
     failures = list(compute(worker, kept, work, add, on_log))
     write(found := bench(), Path(out))
     return Outcome(found, failures)
+
+
+def adopt(found: WordBench, worker: WordWorker, store: Store, work: Sequence[WordJob]) -> int:
+    """Put the results of a file into the store, and say how many jobs they answer."""
+    results = {one.key: one for one in found.results}
+    for key, one in results.items():
+        if store.get("words", key) is None:
+            store.put("words", key, one.model_dump(mode="json", by_alias=True))
+    return sum(worker.key(job) in results for job in work)
 
 
 def write(bench: WordBench, out: Path) -> None:

@@ -20,11 +20,12 @@ from ...evaluation import DrawingPlan, ImageJudge, look_at_drawings
 from ...evaluation.details import plain
 from ...evaluation.evaluate import versions
 from ...tasks import with_denoiser
+from ...workflow.scenes import load_scene
 from ...workflow.trained import Net, Options
 from ...workflow.word_scenes import (
     WordScene,
     denoiser_identity,
-    load_scene,
+    denoiser_name,
     trained_denoiser,
     trained_judge,
 )
@@ -166,7 +167,7 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         if word not in self._names:  # hashing net and data takes a second
             kind: WordKind = "retrained" if word else "original"
             start = replace(job, kind=kind, word=word, seed=self._plan.config.seed)
-            self._names[word] = key_of(denoiser_identity(self.scene, *self._training(start)))
+            self._names[word] = key_of(denoiser_name(self.scene, word, *self._training(start)))
         return self._names[word]
 
     def _net(self, dataset: LatentSet, seed: int, name: str) -> Net:
