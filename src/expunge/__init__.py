@@ -47,12 +47,15 @@ if TYPE_CHECKING:
     from .data import plant_canaries as plant_canaries
     from .data import select_forget as select_forget
     from .evaluation import DrawingPlan as DrawingPlan
+    from .evaluation import DrawnRelearning as DrawnRelearning
     from .evaluation import ImageJudge as ImageJudge
     from .evaluation import Prompt as Prompt
     from .evaluation import draw as draw
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_drawings as evaluate_drawings
     from .evaluation import grad_cam as grad_cam
+    from .evaluation import probe_drawings as probe_drawings
+    from .evaluation import relearn_drawings as relearn_drawings
     from .methods import DELETE as DELETE
     from .methods import ESDU as ESDU
     from .methods import ESDX as ESDX
@@ -128,7 +131,10 @@ _HOMES = {
         "Bundle Canaries ImageSet LatentSet decode_latents encode_images load_prompts load_source "
         "plant_canaries select_forget"
     ),
-    "evaluation": "DrawingPlan ImageJudge Prompt draw evaluate evaluate_drawings grad_cam",
+    "evaluation": (
+        "DrawingPlan DrawnRelearning ImageJudge Prompt draw evaluate evaluate_drawings grad_cam "
+        "probe_drawings relearn_drawings"
+    ),
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE ESDU ESDX EraseDiff FineTune "
         "FisherForgetting GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus "

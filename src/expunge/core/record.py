@@ -136,6 +136,19 @@ class PromptScore(Strict):
     recognised: dict[str, float]
 
 
+class DrawingProbe(Strict):
+    """Share in percent of drawings of the forgotten that a judge recognises, by model.
+
+    ``probe`` says how models were helped: ``plain`` (not), ``completion`` or ``noise``; how
+    much is ``strength``: the share of levels that the original took, or the scale of the
+    noise.
+    """
+
+    probe: str
+    strength: float
+    recognised: dict[str, float]
+
+
 class Verdict(Strict):
     """One word and the sentences behind it."""
 
@@ -174,6 +187,7 @@ class Record(JsonFile):
     samples: list[Sample] = Field(default_factory=list)
     drawings: list[Drawing] = Field(default_factory=list)
     prompts: list[PromptScore] = Field(default_factory=list)
+    drawing_probes: list[DrawingProbe] = Field(default_factory=list)
     drawing_protocol: dict[str, Any] = Field(default_factory=dict)
     history: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)

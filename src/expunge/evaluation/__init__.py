@@ -4,6 +4,9 @@ from .drawing import DrawingPlan as DrawingPlan
 from .drawing import Prompt as Prompt
 from .drawing import draw as draw
 from .drawing import evaluate_drawings as evaluate_drawings
+from .drawing_probes import DrawnRelearning as DrawnRelearning
+from .drawing_probes import probe_drawings as probe_drawings
+from .drawing_probes import relearn_drawings as relearn_drawings
 from .evaluate import evaluate as evaluate
 from .grad_cam import grad_cam as grad_cam
 from .image_judge import ImageJudge as ImageJudge

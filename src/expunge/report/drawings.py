@@ -16,6 +16,11 @@ GROUPS = {
     "neighbour": "What is close to it, and was to be kept",
     "other": "Other words, to be kept",
 }
+PROBES = {
+    "plain": "None",
+    "completion": "The original takes the first share of the steps",
+    "noise": "More noise than the model is told",
+}
 MOST_PROMPTS = 40
 PICTURE_BYTES = 900_000
 
@@ -121,6 +126,26 @@ def prompt_table(record: Record) -> Table | None:
     ]
     note = "Share of the drawings of a prompt that the classifier takes for what it says."
     return Table(["Prompt", "Group", *map(model_name, keys)], rows, note)
+
+
+def probe_table(record: Record) -> Table | None:
+    """How often the forgotten is drawn when models are helped, by model."""
+    if not record.drawing_probes:
+        return None
+    keys = [key for key in MODELS if key in record.drawing_probes[0].recognised]
+    rows = [
+        [
+            PROBES.get(one.probe, one.probe),
+            "" if one.probe == "plain" else f"{one.strength:g}",
+            *(_share(one.recognised.get(key)) for key in keys),
+        ]
+        for one in record.drawing_probes
+    ]
+    note = (
+        "Share of the drawings of what was to be forgotten that the classifier takes for it. "
+        "Compare with a retrained model: the help alone may draw a part of it."
+    )
+    return Table(["Help", "Strength", *map(model_name, keys)], rows, note)
 
 
 def _share(value: float | None) -> str:

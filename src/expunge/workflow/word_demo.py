@@ -15,7 +15,14 @@ from ..core.run import Log
 from ..core.unlearn import Unlearned, unlearn
 from ..data import LatentSet, request_digest
 from ..data.bundle import ids_of
-from ..evaluation import DrawingPlan, evaluate, evaluate_drawings
+from ..evaluation import (
+    DrawingPlan,
+    DrawnRelearning,
+    evaluate,
+    evaluate_drawings,
+    probe_drawings,
+    relearn_drawings,
+)
 from ..methods import Scissorhands
 from ..tasks import with_denoiser
 from .digits_in_words import NAMES, quiet
@@ -108,18 +115,23 @@ def _finish(demo: _Demo, original: Net, retrained: list[Net]) -> Record:
     }
     pipeline = scene.make_pipeline(_SEED)
     pipelines = {name: with_denoiser(pipeline, one) for name, one in denoisers.items()}
-    record = evaluate_drawings(
-        record,
-        pipelines,
-        DrawingPlan(prompts=scene.prompts(demo.word), **_PLAN),
-        judge=trained_judge(scene),
-        real=scene.real(demo.word),
-    )
+    record = _drawn(demo, record, pipelines)
     with quiet():
         write_folder(path / PIPELINE, pipelines["unlearned"].save_pretrained)
     report(record, path / REPORT)
     record.save(path / RECORD)  # last: where there is a record, the run is complete
     return record
+
+
+def _drawn(demo: _Demo, record: Record, pipelines: dict[str, Any]) -> Record:
+    """The record with what the models draw: alone, with help, and taught again."""
+    scene, judge = demo.scene, trained_judge(demo.scene)
+    plan = DrawingPlan(prompts=scene.prompts(demo.word), **_PLAN)
+    real = scene.real(demo.word)
+    record = evaluate_drawings(record, pipelines, plan, judge=judge, real=real)
+    record = probe_drawings(record, pipelines, plan, judge)
+    protocol = DrawnRelearning(lr=1e-3)  # as the nets were made for
+    return relearn_drawings(record, pipelines, plan, judge, scene.task(), demo.data, protocol)
 
 
 def _measured(demo: _Demo, result: Unlearned, original: Net, retrained: list[Net]) -> Record:
