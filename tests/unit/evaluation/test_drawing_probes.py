@@ -114,15 +114,15 @@ def test_what_is_taught_is_drawn_again(judge: ImageJudge) -> None:
     plan = DrawingPlan(
         prompts=[Prompt("the number three", "target", "dark")], images=6, steps=4, guidance=1.0
     )
-    protocol = DrawnRelearning(steps=(0, 150), batch_size=32, lr=5e-3)
+    protocol = DrawnRelearning(steps=(0, 150), batch_size=32, lr=3e-3)
     before = {name: value.clone() for name, value in pipeline.unet.state_dict().items()}
     found = relearn_drawings(
         records.minimal(), {"unlearned": pipeline}, plan, judge, task, data, protocol
     ).relearn
     assert found is not None
     start, end = found.curves["unlearned"]
-    assert start < 50
-    assert end == 100
+    assert start < 20
+    assert end > start + 40, (start, end)
     assert found.measured_on == '6 drawings of "the number three"'
     assert all(torch.equal(before[n], v) for n, v in pipeline.unet.state_dict().items())
 

@@ -4,7 +4,7 @@ from tests.unit.report import records
 from tests.unit.report.test_report_html import LIMIT, Page
 
 from expunge.report import render
-from expunge.report.drawings import MOST_PROMPTS, groups, prompt_table
+from expunge.report.drawings import MOST_PROMPTS, groups, probe_table, prompt_table
 from expunge.report.page import build
 
 
@@ -27,6 +27,20 @@ def test_the_table_has_every_model() -> None:
     assert table.header[2:] == ["Original", "Unlearned", "Retrained", "Retrained again"]
     assert table.rows[0][2:] == ["97\u00a0%", "96\u00a0%", "95\u00a0%", "94\u00a0%"]
     assert prompt_table(records.full()) is None
+
+
+def test_help_is_told_with_its_strength() -> None:
+    table = probe_table(records.drawn())
+    assert table is not None
+    assert [row[:2] for row in table.rows] == [
+        ["None", ""],
+        ["The original takes the first share of the steps", "0.3"],
+        ["More noise than the model is told", "0.1"],
+    ]
+    assert table.rows[1][2:4] == ["90\u00a0%", "60\u00a0%"]
+    assert probe_table(records.full()) is None
+    assert "With help" in Page(render(records.drawn())).text
+    assert "With help" not in Page(render(records.drawn(drawing_probes=[]))).text
 
 
 def test_the_page_speaks_of_drawings() -> None:
