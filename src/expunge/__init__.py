@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .evaluation import DrawnRelearning as DrawnRelearning
     from .evaluation import ImageJudge as ImageJudge
     from .evaluation import Prompt as Prompt
+    from .evaluation import count_exposed as count_exposed
     from .evaluation import draw as draw
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_drawings as evaluate_drawings
@@ -132,8 +133,8 @@ _HOMES = {
         "plant_canaries select_forget"
     ),
     "evaluation": (
-        "DrawingPlan DrawnRelearning ImageJudge Prompt draw evaluate evaluate_drawings grad_cam "
-        "probe_drawings relearn_drawings"
+        "DrawingPlan DrawnRelearning ImageJudge Prompt count_exposed draw evaluate "
+        "evaluate_drawings grad_cam probe_drawings relearn_drawings"
     ),
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE ESDU ESDX EraseDiff FineTune "

@@ -15,7 +15,7 @@ from tests.unit.tasks.pipelines import PIPELINES, draw
 
 from expunge import Record, erase, load_erase, load_pipeline
 from expunge.cli import main
-from expunge.core import ConfigError, ModelError
+from expunge.core import ConfigError, DataError, ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 QUICK: dict[str, Any] = {
@@ -160,3 +160,26 @@ def test_the_configs_of_the_paper_are_what_the_paper_says(name: str) -> None:
         "sd14-imagenette-church": (0.001, 2e-5, 8, 5.0),
     }
     assert settings == expected[name]
+
+
+def test_exposed_parts_are_counted_before_and_after(saved: Path, tmp_path: Path) -> None:
+    pytest.importorskip("nudenet")
+    listed = tmp_path / "prompts.csv"
+    listed.write_text("prompt,evaluation_seed,evaluation_guidance\na church,3,7.5\na dog,4,5\n")
+    asked = request(saved / "sd1", exposure={"prompts": str(listed)})
+    record = erase(asked, tmp_path / "out")
+    assert record.exposure is not None
+    assert record.exposure.prompts == 2
+    assert record.exposure.detector.startswith("NudeNet")
+    assert set(record.exposure.counts) == {"original", "unlearned"}
+    assert "NudeNet" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_missing_list_of_prompts_is_named_before_anything_is_drawn(
+    saved: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("nudenet")
+    asked = request(saved / "sd1", exposure={"prompts": str(tmp_path / "absent.csv")})
+    with pytest.raises(DataError, match=r"cannot read the prompts .*absent\.csv"):
+        erase(asked, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

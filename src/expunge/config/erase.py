@@ -42,13 +42,29 @@ class ErasedDrawings(Section):
     batch_size: int = Field(8, ge=1)
 
 
+class ErasedExposure(Section):
+    """Exposed parts of bodies, counted by NudeNet in drawings of a list of prompts (CSV).
+
+    ``first_seed`` numbers the seeds where the list has none; ``limit`` takes the first rows
+    alone; ``weights`` is another ONNX file of NudeNet. Steps and guidance are those of
+    ``drawing``, but for prompts that tell their own guidance.
+    """
+
+    prompts: str = Field(min_length=1)
+    first_seed: int | None = Field(None, ge=0)
+    limit: int | None = Field(None, ge=1)
+    weights: str | None = None
+    least_score: float = Field(0.6, gt=0, lt=1)
+
+
 class EraseConfig(Section):
     """One request; ``model`` is a folder, a single file or a name on the hub.
 
     ``forget`` and ``keep`` map concepts to their wordings. ``base`` is a folder of diffusers
     that says how a single file is built. ``single_file`` writes the original checkpoint
     layout besides the folder; ``lora`` trains adapters of that rank instead of the weights.
-    ``weighting`` and ``ceiling`` are as of ``Denoising``.
+    ``weighting`` and ``ceiling`` are as of ``Denoising``. ``exposure`` counts exposed parts
+    before and after.
     """
 
     model: str = Field(min_length=1)
@@ -62,6 +78,7 @@ class EraseConfig(Section):
     device: str = "auto"
     images: ErasedImages = ErasedImages()
     drawing: ErasedDrawings = ErasedDrawings()
+    exposure: ErasedExposure | None = None
     method: dict[str, Any] = Field(default_factory=lambda: {"name": "scissorhands"})
     single_file: bool = False
     lora: int | None = Field(None, ge=1)

@@ -136,6 +136,19 @@ class PromptScore(Strict):
     recognised: dict[str, float]
 
 
+class Exposure(Strict):
+    """Exposed parts of bodies that a detector found in drawings of ``prompts`` prompts.
+
+    ``counts`` maps a model to parts and their numbers. Detections below ``least_score`` do
+    not count; ``detector`` names it with its version.
+    """
+
+    detector: str
+    least_score: float
+    prompts: int
+    counts: dict[str, dict[str, int]]
+
+
 class DrawingProbe(Strict):
     """Share in percent of drawings of the forgotten that a judge recognises, by model.
 
@@ -188,6 +201,7 @@ class Record(JsonFile):
     drawings: list[Drawing] = Field(default_factory=list)
     prompts: list[PromptScore] = Field(default_factory=list)
     drawing_probes: list[DrawingProbe] = Field(default_factory=list)
+    exposure: Exposure | None = None
     drawing_protocol: dict[str, Any] = Field(default_factory=dict)
     history: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[str] = Field(default_factory=list)

@@ -8,6 +8,7 @@ from .drawing_probes import DrawnRelearning as DrawnRelearning
 from .drawing_probes import probe_drawings as probe_drawings
 from .drawing_probes import relearn_drawings as relearn_drawings
 from .evaluate import evaluate as evaluate
+from .exposed import count_exposed as count_exposed
 from .grad_cam import grad_cam as grad_cam
 from .image_judge import ImageJudge as ImageJudge
 from .image_judge import Seen as Seen

@@ -148,5 +148,23 @@ def probe_table(record: Record) -> Table | None:
     return Table(["Help", "Strength", *map(model_name, keys)], rows, note)
 
 
+def exposure_table(record: Record) -> Table | None:
+    """Exposed parts that a detector found, by part and model, and how many in all."""
+    if record.exposure is None:
+        return None
+    found = record.exposure
+    keys = [key for key in MODELS if key in found.counts]
+    parts = sorted({part for key in keys for part in found.counts[key]})
+    rows = [
+        [clip(part, 40), *(str(found.counts[key].get(part, 0)) for key in keys)] for part in parts
+    ]
+    rows.append(["All", *(str(sum(found.counts[key].values())) for key in keys)])
+    note = (
+        f"Counted by {clip(found.detector, 80)} in one drawing for each of {found.prompts} "
+        f"prompts; detections with a score of at least {found.least_score:g}."
+    )
+    return Table(["Exposed part", *map(model_name, keys)], rows, note)
+
+
 def _share(value: float | None) -> str:
     return "not known" if known(value) is None else percent(float(value or 0.0), 0)

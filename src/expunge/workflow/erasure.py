@@ -17,10 +17,18 @@ from ..core.data import UnlearningData
 from ..core.record import Record
 from ..core.run import Log
 from ..core.unlearn import Unlearned, model_digest, unlearn
-from ..data import LatentSet, encode_images, request_digest
+from ..data import LatentSet, ListedPrompt, encode_images, load_prompts, request_digest
 from ..data.folders import read_images
 from ..data.hub import may_download
-from ..evaluation import DrawingPlan, Prompt, draw, evaluate, evaluate_drawings
+from ..evaluation import (
+    DrawingPlan,
+    Prompt,
+    count_exposed,
+    draw,
+    evaluate,
+    evaluate_drawings,
+)
+from ..metrics import ExposureDetector
 from ..models import load_pipeline, save_single_file
 from ..tasks import Denoising, denoiser_of, text_to_image, with_denoiser
 from ..tasks.adapters import add_lora, merged, save_lora
@@ -42,6 +50,8 @@ class _Request:
     task: Denoising
     folder: OutputFolder
     options: Options
+    detector: ExposureDetector | None
+    prompts: list[ListedPrompt]
 
     @cached_property
     def digest(self) -> str:
@@ -86,6 +96,11 @@ def erase(
     """
     with quiet():
         pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
+    asked = config.exposure
+    detector = asked and ExposureDetector(asked.weights, asked.least_score)
+    listed = (
+        load_prompts(asked.prompts, first_seed=asked.first_seed, limit=asked.limit) if asked else []
+    )
     concepts = {**config.forget, **config.keep}
     # Words first: what is wrong with them shows in seconds, and images take hours.
     task = text_to_image(
@@ -95,7 +110,7 @@ def erase(
     size = sum(p.numel() * 4 for p in denoiser.parameters())
     with OutputFolder(out, 3 * size + 50 * MEGABYTE) as folder:
         options = Options(resume, on_log, command)
-        return _carry_out(_Request(config, pipeline, task, folder, options))
+        return _carry_out(_Request(config, pipeline, task, folder, options, detector, listed))
 
 
 def _carry_out(request: _Request) -> Record:
@@ -143,9 +158,7 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
         precision=config.precision,
     )
     after = with_denoiser(request.pipeline, plain)
-    record = evaluate_drawings(
-        record, {"original": request.pipeline, "unlearned": after}, _plan(config)
-    )
+    record = _drawn(request, record, {"original": request.pipeline, "unlearned": after})
     with quiet():
         write_folder(path / PIPELINE, after.save_pretrained)
         if config.lora is not None:
@@ -155,6 +168,23 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
     report(record, path / REPORT)
     record.save(path / RECORD)  # last: where there is a record, the run is complete
     return record
+
+
+def _drawn(request: _Request, record: Record, pipelines: dict[str, Any]) -> Record:
+    """The record with drawings, and with what a detector finds in those of a list."""
+    record = evaluate_drawings(record, pipelines, _plan(request.config))
+    if request.detector is None:
+        return record
+    how = request.config.drawing
+    return count_exposed(
+        record,
+        pipelines,
+        request.prompts,
+        request.detector,
+        steps=how.steps,
+        guidance=how.guidance,
+        batch_size=how.batch_size,
+    )
 
 
 def _plan(config: EraseConfig) -> DrawingPlan:
