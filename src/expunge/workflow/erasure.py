@@ -97,7 +97,7 @@ def erase(
     with quiet():
         pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
     asked = config.exposure
-    detector = asked and ExposureDetector(asked.weights, asked.least_score)
+    detector = None if asked is None else ExposureDetector(asked.weights, asked.least_score)
     listed = (
         load_prompts(asked.prompts, first_seed=asked.first_seed, limit=asked.limit) if asked else []
     )
