@@ -115,6 +115,28 @@ def _picture(one: Drawing, key: str) -> Picture:
     return Picture(checked(one.png.get(key, "")), alt, seen)
 
 
+def tables(record: Record) -> list[tuple[str, str, Table]]:
+    """Heading, description and table of whatever was counted in drawings."""
+    found = [
+        (
+            "How often they are recognised",
+            "Share of drawings recognised, by prompt and model",
+            prompt_table(record),
+        ),
+        (
+            "With help",
+            "Share of drawings of the forgotten that are recognised when models are helped",
+            probe_table(record),
+        ),
+        (
+            "Exposed parts of bodies",
+            "Exposed parts of bodies in drawings of a list of prompts, by model",
+            exposure_table(record),
+        ),
+    ]
+    return [(title, about, table) for title, about, table in found if table is not None]
+
+
 def prompt_table(record: Record) -> Table | None:
     """How often each prompt's drawings are recognised, by model."""
     if not record.prompts:

@@ -94,9 +94,7 @@ def build(record: Record) -> dict[str, Any]:
         "pictures": pictures(record.samples),
         "more_pictures": max(0, len(record.samples) - len(pictures(record.samples))),
         "drawing_groups": drawings.groups(record),
-        "prompt_table": drawings.prompt_table(record),
-        "exposure_table": drawings.exposure_table(record),
-        "probe_table": drawings.probe_table(record),
+        "drawing_tables": drawings.tables(record),
         "drawing_protocol": _pairs(record.drawing_protocol),
         "cost": cost(record),
         "decisions": [
