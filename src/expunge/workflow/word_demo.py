@@ -133,7 +133,7 @@ def _drawn(demo: _Demo, record: Record, pipelines: dict[str, Any]) -> Record:
     # The demonstration has five minutes: fewer drawings, and one retrained model beside them.
     few = replace(plan, images=_PROBED)
     probed = {name: one for name, one in pipelines.items() if name != "retrained_again"}
-    record = probe_drawings(record, probed, few, judge, completion=(0.3,), noise=(0.3,))
+    record = probe_drawings(record, probed, few, judge, completion=(0.3,), noise=(0.1,))
     protocol = DrawnRelearning(steps=(0, 10, 40), lr=1e-3)  # as the nets were made for
     return relearn_drawings(record, probed, few, judge, scene.task(), demo.data, protocol)
 
