@@ -57,14 +57,18 @@ def test_every_shipped_config_is_loaded(path: Path, data_folder: Path) -> None:
 def test_every_shipped_bench_of_words_is_loaded(path: Path) -> None:
     pytest.importorskip("diffusers")
     from expunge.bench.words.jobs import word_jobs
-    from expunge.workflow import imagenette
+    from expunge.workflow import digits_in_words, imagenette
 
     plan = load_word_bench(path)
-    assert plan.config.scene == "imagenette64"
-    jobs = word_jobs(plan, imagenette.NAMES)
-    assert {job.word for job in jobs} == {"", *imagenette.NAMES}
-    every = {job.method for job in jobs if job.word == "church"}
-    assert {"retrained", "Scissorhands", "SalUn", "ESD-x", "Selective Amnesia"} < every
+    names, words, steered = {
+        "imagenette64": (imagenette.NAMES, imagenette.NAMES, "ESD-x"),
+        "digit-classes": (digits_in_words.NAMES, ("three", "six", "eight"), "ESD-u"),
+    }[plan.config.scene]
+    jobs = word_jobs(plan, names)
+    assert {job.word for job in jobs} == {"", *words}
+    # The first three words have every method.
+    every = {job.method for job in jobs if job.word == (plan.config.words or [""])[0]}
+    assert {"retrained", "Scissorhands", "SalUn", steered, "Selective Amnesia"} < every
     seeds = {job.seed for job in jobs if job.method == "Scissorhands"}
     assert seeds == {0, 1, 2}
 
