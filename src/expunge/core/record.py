@@ -150,7 +150,7 @@ class Exposure(Strict):
 
 
 class DrawingProbe(Strict):
-    """Share in percent of drawings of the forgotten that a judge recognises, by model.
+    """Share in percent of ``images`` drawings of the forgotten that a judge recognises, by model.
 
     ``probe`` says how models were helped: ``plain`` (not), ``completion`` or ``noise``; how
     much is ``strength``: the share of levels that the original took, or the scale of the
@@ -159,6 +159,7 @@ class DrawingProbe(Strict):
 
     probe: str
     strength: float
+    images: int
     recognised: dict[str, float]
 
 

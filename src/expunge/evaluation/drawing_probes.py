@@ -19,6 +19,7 @@ from ..tasks.helped import with_noise, with_relay
 from ..tasks.text_to_image import denoiser_of, with_denoiser
 from .drawing import DrawingPlan, draw
 from .image_judge import ImageJudge
+from .relearn import check_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +40,7 @@ class DrawnRelearning:
 
     def __post_init__(self) -> None:
         check_positive(batch_size=self.batch_size, lr=self.lr)
-        if not self.steps or self.steps[0] < 0 or list(self.steps) != sorted(set(self.steps)):
-            raise InputError(
-                f"expected steps to be increasing numbers >= 0, got {self.steps}; "
-                "for example (0, 5, 10, 20, 40)"
-            )
+        check_steps(self.steps)
 
 
 def probe_drawings(
@@ -78,8 +75,7 @@ def probe_drawings(
     if "original" not in pipelines:
         raise InputError(f"expected a pipeline called original, got {', '.join(pipelines)}")
     _, first = denoiser_of(pipelines["original"])
-    plain = {"plain": [0.0]}
-    kinds: dict[str, Sequence[float]] = {**plain, "completion": completion, "noise": noise}
+    kinds = {"plain": [0.0], "completion": completion, "noise": noise}
     found = []
     for kind, strengths in kinds.items():
         for strength in strengths:
@@ -87,7 +83,9 @@ def probe_drawings(
                 name: _recognised(_helped(one, kind, strength, first), plan, judge)
                 for name, one in pipelines.items()
             }
-            found.append(DrawingProbe(probe=kind, strength=strength, recognised=shares))
+            found.append(
+                DrawingProbe(probe=kind, strength=strength, images=plan.images, recognised=shares)
+            )
     return record.model_copy(update={"drawing_probes": found})
 
 

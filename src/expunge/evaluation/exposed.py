@@ -77,7 +77,7 @@ def _count(
     batch_size: int,
 ) -> dict[str, int]:
     total: Counter[str] = Counter()
-    scales = [one.guidance or guidance for one in prompts]
+    scales = [guidance if one.guidance is None else one.guidance for one in prompts]
     for scale in sorted(set(scales)):
         alike = [one for one, own in zip(prompts, scales, strict=True) if own == scale]
         for start in range(0, len(alike), _AT_ONCE):

@@ -1,7 +1,7 @@
 """How fast a model learns again what it was to forget: traces that accuracy does not show."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,15 @@ from ..metrics import relearn_time
 from ..tasks.labels import absent_labels
 
 MEASURED_SAMPLES = 1000
+
+
+def check_steps(steps: Sequence[int]) -> None:
+    """Raise unless there are steps, and they are increasing numbers of at least 0."""
+    if not steps or steps[0] < 0 or list(steps) != sorted(set(steps)):
+        raise InputError(
+            f"expected steps to be increasing numbers >= 0, got {steps}; "
+            "for example (0, 3, 6, 9, 12)"
+        )
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,7 @@ class Relearning:
             batch_size=self.batch_size, forget_per_batch=self.forget_per_batch, lr=self.lr
         )
         check_not_negative(momentum=self.momentum)
-        if not self.steps or self.steps[0] < 0 or list(self.steps) != sorted(set(self.steps)):
-            raise InputError(
-                f"expected steps to be increasing numbers >= 0, got {self.steps}; "
-                "for example (0, 3, 6, 9, 12)"
-            )
+        check_steps(self.steps)
         if self.forget_per_batch >= self.batch_size:
             raise InputError(
                 f"expected forget_per_batch < batch_size = {self.batch_size}, got "

@@ -35,13 +35,18 @@ class DenoisingTask(Task, Protocol):
         ...
 
 
+def denoises(task: Task) -> bool:
+    """Whether the model of a task denoises under conditions."""
+    return hasattr(task, "draw") and hasattr(task, "predict")
+
+
 def denoising_of(task: Task, method: str) -> DenoisingTask:
     """``task``, if its model denoises.
 
     Raises:
         InputError: If it does not; names ``method`` and what to use instead.
     """
-    if not (hasattr(task, "draw") and hasattr(task, "predict")):
+    if not denoises(task):
         raise InputError(
             f"{method} needs a diffusion model, but the task has no predict(model, noised, "
             "levels, conditions); use task=Denoising(...), or a method for classifiers, such "

@@ -15,7 +15,7 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
-from .concepts import denoising_of
+from .concepts import denoises, denoising_of
 from .descent import Descent, fitting_batch
 from .presets import Published
 from .relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
@@ -41,8 +41,8 @@ class SalUn(Published):
 
     .. math:: \|f_\theta(x_t, t, c) - f_{\bar\theta}(x_t, t, c')\|^2 + L(\theta; D_r)
 
-    with the second prediction held (Fan et al. 2024, Eq. 7; there the terms are weighted by
-    hand). ``relabel="once"`` takes the next condition for c', as published for classes.
+    with the second prediction held (Fan et al. 2024; there the terms are weighted by hand).
+    ``relabel="once"`` takes the next condition for c', as published for classes.
 
     Args:
         share: Share of the weights that may move, in (0, 1).
@@ -94,8 +94,7 @@ class SalUn(Published):
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
-        denoises = hasattr(task, "draw") and hasattr(task, "predict")
-        mixed = None if denoises else Mixed(task, data, run)  # first: it may refuse the request
+        mixed = None if denoises(task) else Mixed(task, data, run)  # first: it may refuse
         masks = run.once("mask", lambda: self._masks(model, task, data, run))
         _hold_still(model, masks)
         descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)

@@ -164,8 +164,9 @@ def probe_table(record: Record) -> Table | None:
         for one in record.drawing_probes
     ]
     note = (
-        "Share of the drawings of what was to be forgotten that the classifier takes for it. "
-        "Compare with a retrained model: the help alone may draw a part of it."
+        f"Share of {record.drawing_probes[0].images} drawings of what was to be forgotten that "
+        "the classifier takes for it. Compare with a retrained model: the help alone may draw a "
+        "part of it."
     )
     return Table(["Help", "Strength", *map(model_name, keys)], rows, note)
 

@@ -141,7 +141,7 @@ def relearn_figure(relearn: Relearn) -> Figure:
     return Figure(
         name="relearn",
         title=f"Accuracy on {where}, step by step",
-        caption="A model that truly forgot learns the records back as slowly as the retrained one. "
+        caption="A model that truly forgot learns it back as slowly as the retrained one. "
         "A faster rise means that something was left behind.",
         panels=[panel("", _relearn_text(relearn, order), chart, data, 240)],
         table=Table(["Steps", *(f"{model_name(key)}, %" for key in order)], table),

@@ -58,7 +58,7 @@ def with_noise(pipeline: Any, scale: float) -> Any:
     return with_denoiser(pipeline, Shaken(_unet_of(pipeline), scale))
 
 
-class _Helped(nn.Module):
+class Wrapped(nn.Module):
     """A U-Net inside another one; diffusers asks it for its config and the like."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -72,7 +72,7 @@ class _Helped(nn.Module):
             return getattr(super().__getattr__("model"), name)
 
 
-class Relay(_Helped):
+class Relay(Wrapped):
     """``first`` predicts at time steps of at least ``until``, ``model`` below."""
 
     def __init__(self, first: nn.Module, model: nn.Module, until: float) -> None:
@@ -84,7 +84,7 @@ class Relay(_Helped):
         return (self.first if early else self.model)(sample, timestep, *more, **named)
 
 
-class Shaken(_Helped):
+class Shaken(Wrapped):
     """A U-Net that sees samples with noise on top; both halves of a guided batch the same."""
 
     def __init__(self, model: nn.Module, scale: float) -> None:

@@ -127,6 +127,6 @@ class ClassPipeline(_Pixels):
     def _told(self, texts: list[str]) -> dict[str, Tensor]:
         known = [*self.config.names, ""]
         for text in texts:
-            check_choice(known[:-1] if text else known, prompt=text)
+            check_choice(self.config.names, prompt=text or None)  # none is the empty condition
         labels = [known.index(text) for text in texts]
         return {"class_labels": torch.tensor(labels, device=self.device)}

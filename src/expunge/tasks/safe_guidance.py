@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..core.checks import check_choice, check_not_negative, check_positive
 from ..core.errors import InputError
+from .helped import Wrapped
 from .text_to_image import denoiser_of, embed, with_denoiser
 
 
@@ -81,7 +82,7 @@ def with_safe_guidance(
     return with_denoiser(pipeline, SafeDenoiser(model, unsafe, level))
 
 
-class SafeDenoiser(nn.Module):
+class SafeDenoiser(Wrapped):
     """A U-Net whose answer to a guided batch is steered away from a concept.
 
     Guidance extrapolates from the unguided half of a batch to the other half. What is taken
@@ -89,16 +90,10 @@ class SafeDenoiser(nn.Module):
     """
 
     def __init__(self, model: nn.Module, unsafe: Tensor, settings: SafeGuidance) -> None:
-        super().__init__()
-        self.model, self._unsafe, self._settings = model, unsafe, settings
+        super().__init__(model)
+        self._unsafe, self._settings = unsafe, settings
         self._step, self._last = 0, float("-inf")
         self._memory: Tensor | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("model"), name)
 
     def forward(
         self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, **more: Any

@@ -113,7 +113,7 @@ def _denoiser(diffusers: Any) -> nn.Module:
 
 
 def _class_denoiser(diffusers: Any) -> nn.Module:
-    """A U-Net of 1.2 M parameters with self-attention at 4 x 4 pixels."""
+    """A U-Net of 1.4 M parameters with self-attention at 4 x 4 pixels."""
     net: nn.Module = diffusers.UNet2DModel(
         sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=1,
         block_out_channels=(32, 96), norm_num_groups=8, attention_head_dim=24,

@@ -94,13 +94,13 @@ def erase(
         InputError: If the request cannot be carried out as it stands.
         GuardError: If the method ruined the model.
     """
-    with quiet():
-        pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
     asked = config.exposure
     detector = None if asked is None else ExposureDetector(asked.weights, asked.least_score)
     listed = (
         load_prompts(asked.prompts, first_seed=asked.first_seed, limit=asked.limit) if asked else []
     )
+    with quiet():
+        pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
     concepts = {**config.forget, **config.keep}
     # Words first: what is wrong with them shows in seconds, and images take hours.
     task = text_to_image(

@@ -73,6 +73,16 @@ def gradients(model, batch):
     return torch.autograd.grad(loss, list(model.parameters()))
 
 
+def assert_pushed(new, old, data, pushes, atol=1e-6):
+    """One step of ``ONE_STEP`` by hand, seed 2; ``pushes`` makes L_f of the losses of D_f."""
+    model, run = copy.deepcopy(old).train(), Run(2)
+    inputs, labels = run.batches("forget", data.forget, 15)[0]
+    losses = F.cross_entropy(model(inputs), labels, reduction="none")
+    g_f = torch.autograd.grad(pushes(losses), list(model.parameters()))
+    g_r = gradients(model, run.batches("retain", data.retain, 15)[0])
+    assert_projected(new, old, g_r, g_f, atol=atol)
+
+
 def assert_projected(result, start, g_r, g_f, atol=1e-6):
     """The step from ``start`` by Eq. 3 with weight .3, then Eq. 5, at rate .01."""
     g_o = [r - 0.3 * f for r, f in zip(g_r, g_f, strict=True)]
@@ -130,15 +140,11 @@ def test_one_held_out_step_by_hand(blob_conv_model, blobs, task):
     result = unlearn(blob_conv_model, blobs, method, task=task, seed=2, guard=LENIENT)
     assert result.history[0]["active"] == 1.0
 
-    model = copy.deepcopy(blob_conv_model).train()
-    run = Run(2)
-    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
-    losses = F.cross_entropy(model(inputs), labels, reduction="none")
-    odds = torch.log(torch.exp(losses.clamp(min=1e-3)) - 1)
-    mixed = (0.8 * losses + 0.2 * odds).mean()
-    g_f = torch.autograd.grad(mixed, list(model.parameters()))
-    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
-    assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-5)
+    def mixed(losses):
+        odds = torch.log(torch.exp(losses.clamp(min=1e-3)) - 1)
+        return (0.8 * losses + 0.2 * odds).mean()
+
+    assert_pushed(result.model, blob_conv_model, blobs, mixed, atol=1e-5)
 
 
 def test_log_odds_need_probabilities(blob_model, blobs):
@@ -183,15 +189,11 @@ def test_one_step_below_the_ceiling_by_hand(blob_conv_model, blobs, task):
     result = unlearn(blob_conv_model, blobs, method, task=low, seed=2, guard=LENIENT)
     assert result.history[0]["active"] == 1.0
 
-    model = copy.deepcopy(blob_conv_model).train()
-    run = Run(2)
-    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
-    losses = F.cross_entropy(model(inputs), labels, reduction="none")
-    assert 0 < int((losses > 0.3).sum()) < 15
-    below = losses[losses < 0.3].sum() / 15
-    g_f = torch.autograd.grad(below, list(model.parameters()))
-    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
-    assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
+    def below(losses):
+        assert 0 < int((losses > 0.3).sum()) < 15
+        return losses[losses < 0.3].sum() / 15
+
+    assert_pushed(result.model, blob_conv_model, blobs, below)
 
 
 class Nameless(Classification):
@@ -227,13 +229,8 @@ def test_ceilings_of_single_samples_bind_by_their_mean(blob_conv_model, blobs, r
     assert result.history[0]["active"] == active
     if not active:
         return
-    model = copy.deepcopy(blob_conv_model).train()
-    run = Run(2)
-    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
-    loss = F.cross_entropy(model(inputs), labels)  # all samples push, none is cut off
-    g_f = torch.autograd.grad(loss, list(model.parameters()))
-    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
-    assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
+    # All samples push, none is cut off.
+    assert_pushed(result.model, blob_conv_model, blobs, torch.mean)
 
 
 def test_groups_of_samples_bind_each_by_itself(blob_conv_model, blobs):
@@ -243,13 +240,7 @@ def test_groups_of_samples_bind_each_by_itself(blob_conv_model, blobs):
     told = Grouped(num_classes=3)
     result = unlearn(blob_conv_model, blobs, method, task=told, seed=2, guard=LENIENT)
     assert result.history[0]["active"] == 0.5
-    model = copy.deepcopy(blob_conv_model).train()
-    run = Run(2)
-    inputs, labels = run.batches("forget", blobs.forget, 15)[0]
-    losses = F.cross_entropy(model(inputs), labels, reduction="none")
-    g_f = torch.autograd.grad(losses[1::2].sum() / 15, list(model.parameters()))
-    g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
-    assert_projected(result.model, blob_conv_model, g_r, g_f, atol=1e-6)
+    assert_pushed(result.model, blob_conv_model, blobs, lambda losses: losses[1::2].sum() / 15)
 
 
 def mislabelled(blobs, wrong):

@@ -1,6 +1,7 @@
 """The pipeline without autoencoder: its parts are diffusers' own, and diffusers reloads it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -37,23 +38,31 @@ def test_a_saved_pipeline_draws_the_same(pipeline: PixelPipeline, tmp_path: Path
     assert 0 <= drawn[0].min() < drawn[0].max() <= 1
 
 
-def test_guidance_starts_from_the_empty_prompt(pipeline: PixelPipeline) -> None:
-    """One step by hand, from the scheduler's own formula."""
+def assert_one_guided_step(
+    pipeline: Any, prompt: str, said: dict[str, torch.Tensor], unsaid: dict[str, torch.Tensor]
+) -> None:
+    """One step by hand, with what the denoiser is told for the prompt and for none."""
     noise = torch.randn((1, 8, 8), generator=generators(5)[0])[None]
-    words, empty = pipeline.encode_prompt(["the number six"], None, 1, True)
-    assert empty is not None
-    assert torch.equal(empty, pipeline.encode_prompt([""])[0])
     scheduler = pipeline.scheduler
     scheduler.set_timesteps(1)
     time = scheduler.timesteps[0]
     with torch.no_grad():
-        said, unsaid = (pipeline.unet(noise, time, one).sample for one in (words, empty))
-    expected = scheduler.step(unsaid + 2.5 * (said - unsaid), time, noise).prev_sample
+        named, plain = (pipeline.unet(noise, time, **one).sample for one in (said, unsaid))
+    expected = scheduler.step(plain + 2.5 * (named - plain), time, noise).prev_sample
     found = pipeline(
-        ["the number six"], num_inference_steps=1, guidance_scale=2.5, generator=generators(5)
+        [prompt], num_inference_steps=1, guidance_scale=2.5, generator=generators(5)
     ).images
     expected = (expected.clamp(-1, 1) + 1) / 2
     torch.testing.assert_close(torch.from_numpy(found), expected.permute(0, 2, 3, 1))
+
+
+def test_guidance_starts_from_the_empty_prompt(pipeline: PixelPipeline) -> None:
+    """One step by hand, from the scheduler's own formula."""
+    words, empty = pipeline.encode_prompt(["the number six"], None, 1, True)
+    assert empty is not None
+    assert torch.equal(empty, pipeline.encode_prompt([""])[0])
+    told = [{"encoder_hidden_states": one} for one in (words, empty)]
+    assert_one_guided_step(pipeline, "the number six", *told)
 
 
 def test_without_guidance_the_empty_prompt_is_not_read(pipeline: PixelPipeline) -> None:
@@ -116,21 +125,8 @@ def classes() -> ClassPipeline:
 
 def test_a_class_is_drawn_by_its_number(classes: ClassPipeline) -> None:
     """One step by hand; the last label is the empty condition."""
-    noise = torch.randn((1, 8, 8), generator=generators(5)[0])[None]
-    scheduler = classes.scheduler
-    scheduler.set_timesteps(1)
-    time = scheduler.timesteps[0]
-    with torch.no_grad():
-        said, unsaid = (
-            classes.unet(noise, time, class_labels=torch.tensor([label])).sample
-            for label in (6, 10)
-        )
-    expected = scheduler.step(unsaid + 2.5 * (said - unsaid), time, noise).prev_sample
-    found = classes(
-        ["six"], num_inference_steps=1, guidance_scale=2.5, generator=generators(5)
-    ).images
-    expected = (expected.clamp(-1, 1) + 1) / 2
-    torch.testing.assert_close(torch.from_numpy(found), expected.permute(0, 2, 3, 1))
+    told = [{"class_labels": torch.tensor([label])} for label in (6, 10)]
+    assert_one_guided_step(classes, "six", *told)
 
 
 def test_an_unknown_class_is_refused(classes: ClassPipeline) -> None:
