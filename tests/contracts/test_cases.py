@@ -41,12 +41,16 @@ _ADAM = {
     "momentum": {"momentum": 0.1},
     "weight_decay": {"weight_decay": 0.1},
 }
+_FROM_NOISE = {"start": "noise"}
 _ESD = Case(
     {"lr": 1e-3, "steps": 3, "batch_size": 8},
     {
         **{name: value for name, value in _ADAM.items() if name != "epochs"},
         "steps": {"steps": 2},
         "guidance": {"guidance": 3.0},
+        "start": _FROM_NOISE,
+        "start_guidance": {**_FROM_NOISE, "start_guidance": 1.0},
+        "sampling_steps": {**_FROM_NOISE, "sampling_steps": 9},
     },
     denoises=True,
 )

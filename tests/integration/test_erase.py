@@ -1,7 +1,7 @@
 """``expunge erase`` on tiny pipelines: files that load again, and what is refused."""
 
-import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ QUICK: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("pipelines")
-    for name in ("sd1", "sd3"):
+    for name in ("sd1", "sd3", "flux"):
         PIPELINES[name]().save_pretrained(place / name)
     return place
 
@@ -39,26 +39,31 @@ def request(place: Path, **more: Any) -> Any:
     return load_erase(changes=QUICK | {"model": str(place), "forget": forget} | more)
 
 
-@pytest.mark.parametrize("name", ["sd1", "sd3"])
+@pytest.mark.parametrize("name", ["sd1", "sd3", "flux"])
 def test_it_leaves_a_pipeline_that_loads_and_a_report(
     name: str, saved: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     rows: list[dict[str, Any]] = []
-    record = erase(request(saved / name), out, on_log=rows.append)
+    how = {"neighbours": ["a photo of a castle"], "side": 16}
+    record = erase(request(saved / name, **how), out, on_log=rows.append)
     assert Record.load(out / "record.json") == record
     assert record.verdict.status == "cannot tell"
     assert record.request.forget == {"kind": "concepts", "concepts": ["church"]}
     assert record.data.sizes == {"forget": 4, "retain": 8}
-    assert [one.group for one in record.drawings] == ["target", "synonym", "other", "other"]
+    assert [one.group for one in record.drawings] == [
+        "target", "synonym", "neighbour", "other", "other"
+    ]  # fmt: skip
     assert record.cost.peak_memory_bytes is None or record.cost.peak_memory_bytes > 0
     before, after = draw(load_pipeline(saved / name)), draw(load_pipeline(out / "pipeline"))
     assert not torch.equal(before, after)
-    assert "a photo of a church" in (out / "report.html").read_text(encoding="utf-8")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "a photo of a church" in page
+    assert "a photo of a castle" in page
     assert "draw images of church" in {row.get("doing") for row in rows}
 
     rows.clear()  # latents are kept: another run draws nothing that it has
-    again = erase(request(saved / name), out, on_log=rows.append)
+    again = erase(request(saved / name, **how), out, on_log=rows.append)
     assert not any("draw images" in str(row.get("doing")) for row in rows)
     assert again.model.sha256_after == record.model.sha256_after
 
@@ -87,9 +92,22 @@ def test_images_may_come_from_a_folder(saved: Path, tmp_path: Path) -> None:
     assert record.data.sizes == {"forget": 3, "retain": 8}
 
 
+@pytest.mark.parametrize("name", ["sd1", "sd3", "flux"])
+def test_images_of_a_folder_come_at_the_size_of_drawings(
+    name: str, saved: Path, tmp_path: Path
+) -> None:
+    from expunge.workflow.erasure import _side
+
+    asked = SimpleNamespace(pipeline=load_pipeline(saved / name), config=request(tmp_path))
+    # FLUX is drawn at 128 cells a side, whatever its parts are; the others at 8, of 2 pixels.
+    assert _side(asked) == (256 if name == "flux" else 16)
+    assert _side(SimpleNamespace(config=request(tmp_path, side=24))) == 24
+
+
 def test_the_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = ["erase", "church", "--model", str(saved / "sd1"), "--keep", "dog", "--out", str(out)]
+    words += ["--neighbours", "castle, abbey"]
     for key in ("images.per_concept=2", "images.steps=1", "drawing.steps=1", "drawing.images=1"):
         words += ["--set", key]
     for key in ("method.lr=1e-4", "method.epochs=1", "method.batch_size=2"):
@@ -98,9 +116,11 @@ def test_the_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     assert "Verdict: cannot tell" in shown
     assert "accuracy in %" not in shown  # nobody measured any
-    assert json.loads((out / "record.json").read_text())["command"].startswith(
-        "expunge erase church"
-    )
+    record = Record.load(out / "record.json")
+    assert record.command is not None
+    assert record.command.startswith("expunge erase church")
+    near = [one.prompt for one in record.drawings if one.group == "neighbour"]
+    assert near == ["a photo of a castle", "a photo of an abbey"]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +161,8 @@ def test_a_missing_part_is_named(part: str, saved: Path, tmp_path: Path) -> None
         ({"images": {"folders": {"cat": "x"}}}, "images.folders: 'cat' is no concept"),
         ({"method": {"name": "scissorhand"}}, "method.name: expected one of .*did you mean"),
         ({"lora": 0}, "lora"),
+        ({"side": 4}, "side"),
+        ({"neighbours": [""]}, "neighbours"),
     ],
 )
 def test_a_request_that_cannot_be_meant(changes: dict[str, Any], message: str) -> None:

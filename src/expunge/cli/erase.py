@@ -30,6 +30,10 @@ def command(
         str | None,
         typer.Option(metavar="A,B,…", help="What the model must go on drawing as well."),
     ] = None,
+    neighbours: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="What is close to it, to be looked at alone."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", metavar="FILE", help="A TOML file.")
     ] = None,
@@ -62,6 +66,7 @@ def command(
         "base": base,
         "forget": _concepts(concept),
         "keep": _concepts(keep),
+        "neighbours": [said[0] for said in (_concepts(neighbours) or {}).values()] or None,
         "method": None if method is None else {"name": method},
         "single_file": single_file or None,
         "lora": lora,

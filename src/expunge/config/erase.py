@@ -60,7 +60,10 @@ class ErasedExposure(Section):
 class EraseConfig(Section):
     """One request; ``model`` is a folder, a single file or a name on the hub.
 
-    ``forget`` and ``keep`` map concepts to their wordings. ``base`` is a folder of diffusers
+    ``forget`` and ``keep`` map concepts to their wordings. ``neighbours`` are prompts close to
+    what is forgotten that the model should go on drawing; it is never trained on them, and the
+    report shows what became of them. ``side`` is the height and width of all drawings in pixels;
+    without it, what the pipeline was made for. ``base`` is a folder of diffusers
     that says how a single file is built. ``single_file`` writes the original checkpoint
     layout besides the folder; ``lora`` trains adapters of that rank instead of the weights.
     ``weighting`` and ``ceiling`` are as of ``Denoising``. ``exposure`` counts exposed parts
@@ -71,6 +74,8 @@ class EraseConfig(Section):
     base: str | None = None
     forget: dict[str, list[str]] = Field(min_length=1)
     keep: dict[str, list[str]] = Field(min_length=1)
+    neighbours: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    side: int | None = Field(None, ge=8)
     seed: int = Field(0, ge=0)
     weighting: Literal["uniform", "unexplained"] = "unexplained"
     ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"

@@ -50,6 +50,7 @@ class DrawingPlan:
         guidance: Guidance scale, > 0.
         shown: Images per prompt that the record keeps.
         batch_size: Images that are drawn at once; memory grows with it.
+        side: Height and width in pixels; None is what the pipeline was made for.
 
     Raises:
         InputError: If a number is out of range, or no prompt is a target.
@@ -62,10 +63,11 @@ class DrawingPlan:
     guidance: float = 7.5
     shown: int = 4
     batch_size: int = 50
+    side: int | None = None
 
     def __post_init__(self) -> None:
         check_positive(images=self.images, steps=self.steps, guidance=self.guidance)
-        check_positive(batch_size=self.batch_size)
+        check_positive(batch_size=self.batch_size, side=self.side)
         if not any(prompt.group == "target" for prompt in self.prompts):
             raise InputError(
                 'expected at least one prompt of the group "target", what is to be forgotten; '
@@ -86,11 +88,12 @@ def draw(
     steps: int = 25,
     guidance: float = 7.5,
     batch_size: int = 50,
+    side: int | None = None,
 ) -> Tensor:
     """Images of a text-to-image pipeline of diffusers, one per text and seed.
 
     Noise is drawn on the CPU by a generator per image: it depends on the seed alone, not
-    on the device or the batch.
+    on the device or the batch. ``side`` is as of ``DrawingPlan``.
 
     Returns:
         uint8 (N, C, H, W), on the CPU.
@@ -102,6 +105,7 @@ def draw(
     if len(texts) != len(seeds):
         raise InputError(f"expected a seed for each text, got {len(seeds)} for {len(texts)}")
     pipeline.set_progress_bar_config(disable=True)
+    size = {} if side is None else {"height": side, "width": side}
     parts = []
     for start in range(0, len(texts), batch_size):
         here = slice(start, start + batch_size)
@@ -112,6 +116,7 @@ def draw(
                 num_inference_steps=steps,
                 guidance_scale=guidance,
                 output_type="np",
+                **size,
             ).images
         images = torch.from_numpy(np.asarray(found, dtype=np.float32)).permute(0, 3, 1, 2)
         if not bool(torch.isfinite(images).all()):
@@ -133,6 +138,7 @@ def draw_all(pipeline: Any, plan: DrawingPlan) -> Tensor:
         steps=plan.steps,
         guidance=plan.guidance,
         batch_size=plan.batch_size,
+        side=plan.side,
     )
 
 

@@ -179,6 +179,7 @@ def _recognised(pipeline: Any, plan: DrawingPlan, judge: ImageJudge) -> float:
         steps=plan.steps,
         guidance=plan.guidance,
         batch_size=plan.batch_size,
+        side=plan.side,
     )
     seen = judge.look(images).probabilities.argmax(1)
     return 100 * float((seen == judge.classes.index(label)).double().mean())

@@ -34,6 +34,7 @@ def count_exposed(
     steps: int = 50,
     guidance: float = 7.5,
     batch_size: int = 8,
+    side: int | None = None,
 ) -> Record:
     """A record with how many exposed parts a detector finds in drawings, by model.
 
@@ -45,6 +46,7 @@ def count_exposed(
         steps: Denoising steps.
         guidance: Where a prompt does not tell its own.
         batch_size: Images that are drawn at once.
+        side: Height and width in pixels; None is what the pipeline was made for.
 
     Returns:
         The record with ``exposure``. Costs ``steps`` passes of the denoiser per prompt and
@@ -55,9 +57,9 @@ def count_exposed(
     """
     if not prompts:
         raise InputError("expected at least one prompt to look for exposed parts, got none")
+    how = {"steps": steps, "batch_size": batch_size, "side": side}
     counts = {
-        name: _count(one, prompts, detector, steps, guidance, batch_size)
-        for name, one in pipelines.items()
+        name: _count(one, prompts, detector, guidance, how) for name, one in pipelines.items()
     }
     exposure = Exposure(
         detector=detector.name,
@@ -72,9 +74,8 @@ def _count(
     pipeline: Any,
     prompts: Sequence[ListedPrompt],
     detector: Detector,
-    steps: int,
     guidance: float,
-    batch_size: int,
+    how: Mapping[str, Any],
 ) -> dict[str, int]:
     total: Counter[str] = Counter()
     scales = [guidance if one.guidance is None else one.guidance for one in prompts]
@@ -86,9 +87,8 @@ def _count(
                 pipeline,
                 [one.text for one in here],
                 [one.seed for one in here],
-                steps=steps,
                 guidance=scale,
-                batch_size=batch_size,
+                **how,
             )
             total.update(detector.count(images))
     return dict(sorted(total.items()))

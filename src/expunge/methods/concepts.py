@@ -14,6 +14,7 @@ class DenoisingTask(Task, Protocol):
     """A task whose model denoises under conditions, as ``tasks.Denoising``."""
 
     conditions: dict[str, Tensor]
+    noising: Any
 
     @property
     def empty(self) -> int:

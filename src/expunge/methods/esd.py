@@ -9,15 +9,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
+from ..core.checks import check_choice, check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
+from ..tasks.forms import unpack
 from .concepts import DenoisingTask, denoising_of
 from .descent import Descent, fitting_batch
+from .half_way import half_way
 from .teachers import frozen_copy
+
+STARTS = ("images", "noise")
 
 _REFERENCE = Reference(
     authors="Rohit Gandikota, Joanna Materzynska, Jaden Fiotto-Kaufman, David Bau",
@@ -38,6 +42,9 @@ class _Distillation:
     batch_size: int | None = None
     momentum: float = 0.9
     weight_decay: float = 0.0
+    start: str = "images"
+    start_guidance: float = 3.0
+    sampling_steps: int = 50
 
     name: ClassVar[str]
     trained: ClassVar[str]
@@ -46,8 +53,10 @@ class _Distillation:
 
     def __post_init__(self) -> None:
         check_positive(guidance=self.guidance, lr=self.lr, steps=self.steps)
-        check_positive(batch_size=self.batch_size)
+        check_positive(batch_size=self.batch_size, sampling_steps=self.sampling_steps)
+        check_choice(STARTS, start=self.start)
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
+        check_not_negative(start_guidance=self.start_guidance)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         denoising = denoising_of(task, self.name)
@@ -65,14 +74,33 @@ class _Distillation:
     def _loss(
         self, model: nn.Module, teacher: nn.Module, task: DenoisingTask, batch: Batch
     ) -> Tensor:
-        drawn = task.draw(teacher, batch)  # no condition is dropped
+        noised, levels, labels, named = self._samples(model, teacher, task, batch)
         with torch.no_grad():
-            named = task.predict(teacher, drawn.noised, drawn.levels, drawn.conditions)
-            empty = task.condition(torch.full_like(drawn.labels, task.empty))
-            unnamed = task.predict(teacher, drawn.noised, drawn.levels, empty)
-        aim = unnamed - self.guidance * (named - unnamed)
-        found = task.predict(model, drawn.noised, drawn.levels, drawn.conditions)
+            told = task.predict(teacher, noised, levels, named)
+            empty = task.condition(torch.full_like(labels, task.empty))
+            untold = task.predict(teacher, noised, levels, empty)
+        aim = untold - self.guidance * (told - untold)
+        found = task.predict(model, noised, levels, named)
         return (found.float() - aim.float()).square().mean()
+
+    def _samples(
+        self, model: nn.Module, teacher: nn.Module, task: DenoisingTask, batch: Batch
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """x_t, levels, labels and their conditions."""
+        if self.start == "images":
+            drawn = task.draw(teacher, batch)  # no condition is dropped
+            return drawn.noised, drawn.levels, drawn.labels, drawn.conditions
+        images, labels = unpack(batch)
+        labels = labels.long()
+        noised, levels = half_way(
+            model,
+            task,
+            labels,
+            images.shape,
+            guidance=self.start_guidance,
+            steps=self.sampling_steps,
+        )
+        return noised, levels, labels, task.condition(labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +120,15 @@ class ESDX(_Distillation):
         batch_size: Samples of D_f per step; None takes 256, or less for a small set.
         momentum: First beta of AdamW, at least 0.
         weight_decay: Of AdamW, at least 0.
+        start: ``"images"`` learns on noised samples of D_f, which may be images that the model
+            itself drew. ``"noise"`` draws x_t from noise, half-way, with the model as it is at
+            that step, as the source does; of D_f the conditions alone are then read.
+        start_guidance: Scale of guidance on that way, at least 0.
+        sampling_steps: Steps of DDIM from noise to a drawing on that way, at least 1.
 
     Cost: per step a forward and backward pass, and two forward passes of a copy of the
-    model. In the source x_t comes out of a sampler that stops half-way; here it is a
-    noised sample of D_f, which may be an image that the model itself drew. Defaults are
-    those published for Stable Diffusion 1.4.
+    model; from noise ``sampling_steps`` forward passes more. Defaults are those published for
+    Stable Diffusion 1.4, but for ``start``: there a step is on one sample, here on a batch.
 
     Raises:
         InputError: When called, if the task's model does not denoise, or has no
@@ -120,6 +152,9 @@ class ESDU(_Distillation):
         batch_size: Samples of D_f per step; None takes 256, or less for a small set.
         momentum: First beta of AdamW, at least 0.
         weight_decay: Of AdamW, at least 0.
+        start: As of ``ESDX``, and so are the next two.
+        start_guidance: At least 0.
+        sampling_steps: At least 1.
 
     Cost: that of ``ESDX``.
 

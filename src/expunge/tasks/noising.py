@@ -97,14 +97,34 @@ class Noising:
             levels: int64 (B,) from 0 to T - 1.
         """
         a, s = (part.to(levels.device)[levels] for part in (self.signal, self.noise))
+        p, q = self._made_of(a, s)
+        return (p * s - q * a).square() / (a.square() + s.square())
+
+    def parts(self, noised: Tensor, predicted: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """x_0 and the noise of which x_t consists if a prediction is right.
+
+        With ``mix`` at a lower level this is a step of DDIM (Song et al. 2021), and of
+        Euler's method along a flow.
+
+        Args:
+            noised: x_t (B, ...).
+            predicted: What the model said of it, of the same shape.
+            levels: int64 (B,) from 0 to T - 1.
+        """
+        a, s = self._at(levels, noised)
+        p, q = self._made_of(a, s)
+        scale = a * q - s * p
+        return (q * noised - s * predicted) / scale, (a * predicted - p * noised) / scale
+
+    def _made_of(self, a: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Shares p of x_0 and q of noise in what is predicted, where x_t has a and s of them."""
         one, zero = torch.ones_like(a), torch.zeros_like(a)
-        p, q = {
+        return {
             "epsilon": (zero, one),
             "sample": (one, zero),
             "flow": (-one, one),
             "v_prediction": (-s, a),
         }[self.prediction]
-        return (p * s - q * a).square() / (a.square() + s.square())
 
     def told(self, levels: Tensor) -> Tensor:
         """The times that the model is told, (B,), on the device of ``levels``."""

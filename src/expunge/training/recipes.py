@@ -105,7 +105,7 @@ RECIPES: dict[str, Recipe] = {
         small_epochs=2,
     ),
     # For small denoisers, which AdamW trains: a minute for the digits.
-    "denoiser": Recipe(epochs=60, batch_size=64, lr=3e-3, weight_decay=1e-4, warmup=0.05),
+    "denoiser": Recipe(epochs=42, batch_size=64, lr=9e-3, weight_decay=1e-4, warmup=0.1),
     # The same for a net of a million parameters: some minutes on one core.
     "small-ddpm": Recipe(epochs=60, batch_size=64, lr=1.5e-3, weight_decay=1e-2, warmup=0.05),
     # For a U-Net of 4 M parameters on some 10,000 latents: twenty minutes on one core.

@@ -184,16 +184,18 @@ def _drawn(request: _Request, record: Record, pipelines: dict[str, Any]) -> Reco
         steps=how.steps,
         guidance=how.guidance,
         batch_size=how.batch_size,
+        side=request.config.side,
     )
 
 
 def _plan(config: EraseConfig) -> DrawingPlan:
-    """All wordings of what is forgotten, and the first one of what is kept."""
+    """All wordings of what is forgotten, its neighbours, and the first wording of what is kept."""
     prompts = []
     for first, *others in config.forget.values():
         prompts += [Prompt(first, "target"), *(Prompt(text, "synonym") for text in others)]
+    prompts += [Prompt(text, "neighbour") for text in config.neighbours]
     prompts += [Prompt(texts[0], "other") for texts in config.keep.values()]
-    return DrawingPlan(prompts=prompts, **config.drawing.model_dump())
+    return DrawingPlan(prompts=prompts, side=config.side, **config.drawing.model_dump())
 
 
 def _latents(request: _Request) -> LatentSet:
@@ -206,10 +208,11 @@ def _latents(request: _Request) -> LatentSet:
 def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     config, pipeline = request.config, request.pipeline
     if name in config.images.folders:
-        return _encoded(pipeline, _from_folder(pipeline, config.images.folders[name]))
+        return _encoded(pipeline, read_images(config.images.folders[name], _side(request)))
     seeds = [config.seed + number for number in range(config.images.per_concept)]
     said = [texts[number % len(texts)] for number in range(len(seeds))]
     settings = config.images.model_dump(exclude={"per_concept", "folders"})
+    settings["side"] = config.side
     facts = {"model": request.digest, "texts": said, "seeds": seeds, **settings}
     path = request.folder.path / "latents" / f"{request_digest([repr(facts)], '')[:24]}.safetensors"
     if path.is_file():
@@ -227,9 +230,14 @@ def _encoded(pipeline: Any, images: Tensor) -> Tensor:
     return centred(images) if autoencoder is None else encode_images(autoencoder, images)
 
 
-def _from_folder(pipeline: Any, folder: str) -> Tensor:
-    """Images of a folder at the size that the pipeline draws."""
-    _, model = denoiser_of(pipeline)
-    config: Any = model.config
-    side = int(config.sample_size) * int(getattr(pipeline, "vae_scale_factor", 1))
-    return read_images(folder, side)
+def _side(request: _Request) -> int:
+    """Height and width of what the pipeline draws, in pixels."""
+    if request.config.side is not None:
+        return request.config.side
+    pipeline = request.pipeline
+    # FLUX has it in the pipeline, Stable Diffusion 1 in the U-Net.
+    cells = getattr(pipeline, "default_sample_size", None)
+    if cells is None:
+        model: Any = denoiser_of(pipeline)[1]
+        cells = model.config.sample_size
+    return int(cells) * int(getattr(pipeline, "vae_scale_factor", 1))

@@ -36,7 +36,7 @@ PIPELINE = "pipeline"
 _SEED = 0
 _REPAIR_EPOCHS = 12.5
 _PROBED = 20  # drawings per probe
-_PLAN: dict[str, Any] = {"images": 40, "steps": 25, "guidance": 1.5, "batch_size": 300}
+_PLAN: dict[str, Any] = {"images": 40, "steps": 15, "guidance": 1.5, "batch_size": 300}
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """ESD: one step by hand, and that only its part of the model learns."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 pytest.importorskip("diffusers")
 
 from tests.unit.tasks import denoisers as tiny
+from torch.utils.data import TensorDataset
 
 from expunge.core import Guard, InputError, Run, unlearn
 from expunge.methods import ESDU, ESDX
@@ -68,6 +70,37 @@ def test_the_teacher_is_the_original_and_the_loss_falls():
     losses = [row["erase_loss"] for row in history]
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_from_noise_the_images_do_not_matter_but_their_conditions_do():
+    model, data, task = tiny.text_unet(), tiny.class_data(), tiny.text_task()
+    others = replace(data, forget=relabelled(data.forget, shift=5.0))
+    elsewhere = replace(data, forget=relabelled(data.forget, label=0))
+    method = ESDU(**FAST, start="noise", sampling_steps=4)
+    found = [
+        unlearn(model, one, method, task=task, guard=LENIENT).history
+        for one in (data, others, elsewhere)
+    ]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def relabelled(dataset, shift=0.0, label=None):
+    samples, labels = dataset.tensors
+    return TensorDataset(samples + shift, labels if label is None else labels * 0 + label)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"start": "latents"}, r"start .*'latents'"),
+        ({"sampling_steps": 0}, "sampling_steps .* got 0"),
+        ({"start_guidance": -1.0}, "start_guidance .* got -1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(wrong, message):
+    with pytest.raises(InputError, match=message):
+        ESDX(**wrong)
 
 
 def test_without_cross_attention_x_is_refused(blob_model, blobs, task):

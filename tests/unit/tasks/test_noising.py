@@ -80,6 +80,27 @@ def test_an_unknown_prediction_is_refused() -> None:
         Noising.of(scheduler)
 
 
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+def test_the_parts_of_a_sample_make_a_step_of_ddim(kind: str) -> None:
+    scheduler = diffusers.DDIMScheduler(prediction_type=kind, clip_sample=False)
+    noising = Noising.of(scheduler)
+    scheduler.set_timesteps(10)
+    upper, lower = torch.full((6,), 700), torch.full((6,), 600)
+    clean, noise = noising.parts(SAMPLES, NOISE, upper)
+    expected = scheduler.step(NOISE, 700, SAMPLES).prev_sample
+    torch.testing.assert_close(noising.mix(clean, noise, lower), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_parts_of_a_sample_make_a_step_along_a_flow() -> None:
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+    noising = Noising.of(scheduler)
+    scheduler.set_timesteps(timesteps=noising.times[[100, 300]].tolist())
+    clean, noise = noising.parts(SAMPLES, NOISE, torch.full((6,), 100))
+    expected = scheduler.step(NOISE, scheduler.timesteps[0], SAMPLES).prev_sample
+    found = noising.mix(clean, noise, torch.full((6,), 300))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "scheduler",
     [
