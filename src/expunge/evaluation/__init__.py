@@ -1,9 +1,9 @@
 """How well a run did: scores, relearn curves, a verdict, and the record of it all."""
 
+from .compared_drawings import evaluate_drawings as evaluate_drawings
 from .drawing import DrawingPlan as DrawingPlan
 from .drawing import Prompt as Prompt
 from .drawing import draw as draw
-from .drawing import evaluate_drawings as evaluate_drawings
 from .drawing_probes import DrawnRelearning as DrawnRelearning
 from .drawing_probes import probe_drawings as probe_drawings
 from .drawing_probes import relearn_drawings as relearn_drawings

@@ -6,16 +6,15 @@ from typing import Any
 from torch import Tensor
 
 from ..core.record import PromptScore
-from .drawing import (
+from .compared_drawings import (
     KEPT,
-    DrawingPlan,
     check_labels,
     distance_of_kept,
-    draw_all,
     mean_recognised,
     recognised,
 )
-from .image_judge import ImageJudge
+from .drawing import DrawingPlan, draw_all
+from .image_judge import ImageJudge, Seen
 
 _NAME = "model"
 
@@ -39,14 +38,17 @@ class Look:
     prompts: list[PromptScore]
 
 
-def look_at_drawings(pipeline: Any, plan: DrawingPlan, judge: ImageJudge, real: Tensor) -> Look:
+def look_at_drawings(
+    pipeline: Any, plan: DrawingPlan, judge: ImageJudge, real: Tensor | Seen
+) -> Look:
     """Draw a plan by one pipeline, and let a judge look.
 
     Args:
         pipeline: Of diffusers.
         plan: What is drawn.
         judge: Looks at the drawings.
-        real: Real images of what is kept, uint8 (N, C, H, W).
+        real: Real images of what is kept, uint8 (N, C, H, W), or what the judge saw in them,
+            which saves another look where many models are compared.
 
     Returns:
         What was recognised. Costs ``images * steps`` passes of the denoiser per prompt; two
@@ -58,10 +60,11 @@ def look_at_drawings(pipeline: Any, plan: DrawingPlan, judge: ImageJudge, real: 
     check_labels(plan, judge)
     seen = judge.look(draw_all(pipeline, plan))
     prompts = recognised(plan, judge, {_NAME: seen})
+    aim = real if isinstance(real, Seen) else judge.look(real)
     return Look(
         mean_recognised(prompts, _NAME, ("target",)),
         mean_recognised(prompts, _NAME, ("synonym",)),
         mean_recognised(prompts, _NAME, KEPT),
-        distance_of_kept(plan, seen, judge.look(real).features),
+        distance_of_kept(plan, seen, aim.features),
         prompts,
     )

@@ -19,6 +19,7 @@ from ...data import LatentSet
 from ...evaluation import DrawingPlan, ImageJudge, look_at_drawings
 from ...evaluation.details import plain
 from ...evaluation.evaluate import versions
+from ...evaluation.image_judge import Seen
 from ...tasks import with_denoiser
 from ...workflow.scenes import load_scene
 from ...workflow.trained import Net, Options
@@ -48,6 +49,7 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
     def __init__(self, plan: WordPlan, store: Store, options: Options) -> None:
         self._plan, self._store, self._options = plan, store, options
         self._names: dict[str, str] = {}
+        self._seen: dict[str, Seen] = {}
 
     @cached_property
     def scene(self) -> WordScene:
@@ -144,9 +146,15 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         )
         place = torch.device("cpu")
         with autocast(self._plan.config.precision, place):
-            look = look_at_drawings(pipeline, plan, self.judge, self.scene.real(word))
+            look = look_at_drawings(pipeline, plan, self.judge, self._real(word))
         found = vars(look)
         return found | self._losses(model, word, place) if job.word else found
+
+    def _real(self, word: str) -> Seen:
+        """What the judge sees in real images of all but ``word``; a fifth of the time of a look."""
+        if word not in self._seen:
+            self._seen[word] = self.judge.look(self.scene.real(word))
+        return self._seen[word]
 
     def _losses(self, model: nn.Module, word: str, place: torch.device) -> dict[str, float]:
         health = Guard().measure(model, self.scene.task(), self.scene.without(word), place)
