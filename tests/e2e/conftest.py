@@ -1,11 +1,14 @@
-"""The command itself, called in this process, on runs of a fraction of a second."""
+"""The command itself, on runs of a fraction of a second, and a browser that looks at pages."""
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from tests.e2e.shown import Shown
 
 from expunge.cli import main
 
@@ -60,3 +63,45 @@ def expunge(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, *capsys.readouterr())
 
     return run
+
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    reason = "playwright is not installed"
+    playwright = pytest.importorskip("playwright.sync_api", reason=reason)
+    found = filter(None, map(shutil.which, ("chromium", "chromium-browser")))
+    chromium = os.environ.get("EXPUNGE_CHROMIUM") or next(found, None)
+    if chromium is None:
+        pytest.skip("no Chromium found; install one or name it in EXPUNGE_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        context = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=chromium,
+            headless=True,
+            args=FLAGS,
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def shown(browser: Any) -> Iterator[Shown]:
+    one = Shown(browser.new_page())
+    one.page.on("console", lambda message: one.noise.append(message.text))
+    one.page.on("pageerror", lambda error: one.noise.append(str(error)))
+    one.page.on("dialog", lambda dialog: (one.noise.append(dialog.message), dialog.dismiss()))
+    one.page.on("requestfailed", lambda request: one.noise.append(request.url))
+    one.page.on("request", lambda request: one.requests.append(request.url))
+    yield one
+    one.page.close()

@@ -1,28 +1,14 @@
 """The report as a browser shows it: quiet, offline, drawn, and never wider than the screen."""
 
-import os
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.shown import Shown
 from tests.unit.report import records
 
 from expunge.report import report
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = {
     "full": records.full,
     "minimal": records.minimal,
@@ -30,7 +16,6 @@ PAGES = {
     "one-class": records.one_class,
     "hostile": records.hostile,
 }
-DRAWN = "[...document.querySelectorAll('.chart')].every(one => one.dataset.drawn === 'yes')"
 # What sticks out, unless it scrolls or is cut off inside a box of its own.
 WIDER = """() => [...document.querySelectorAll('body *')].filter(one => {
   const box = one.getBoundingClientRect();
@@ -42,63 +27,12 @@ WIDER = """() => [...document.querySelectorAll('body *')].filter(one => {
 }).map(one => one.outerHTML.slice(0, 120))"""
 
 
-def _chromium() -> str | None:
-    asked = os.environ.get("EXPUNGE_CHROMIUM")
-    return asked or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-
-
-pytestmark = pytest.mark.skipif(
-    _chromium() is None,
-    reason="no Chromium found; install one or name it in EXPUNGE_CHROMIUM",
-)
-
-
-@dataclass
-class Shown:
-    """A page and everything it complained about or asked for."""
-
-    page: Any
-    noise: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def open(self, path: Path) -> None:
-        self.noise.clear()
-        self.requests.clear()
-        self.page.goto(path.as_uri())
-        self.page.wait_for_function(DRAWN, timeout=60_000)
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     for name, make in PAGES.items():
         report(make(), folder / f"{name}.html")
     return {name: folder / f"{name}.html" for name in PAGES}
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        context = driver.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"),
-            executable_path=_chromium(),
-            headless=True,
-            args=FLAGS,
-        )
-        yield context
-        context.close()
-
-
-@pytest.fixture
-def shown(context: Any) -> Iterator[Shown]:
-    one = Shown(context.new_page())
-    one.page.on("console", lambda message: one.noise.append(message.text))
-    one.page.on("pageerror", lambda error: one.noise.append(str(error)))
-    one.page.on("dialog", lambda dialog: (one.noise.append(dialog.message), dialog.dismiss()))
-    one.page.on("requestfailed", lambda request: one.noise.append(request.url))
-    one.page.on("request", lambda request: one.requests.append(request.url))
-    yield one
-    one.page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -204,9 +138,9 @@ def test_it_prints_light_with_its_explanations(
     assert shown.noise == []
 
 
-def test_without_javascript_the_numbers_remain(context: Any, pages: dict[str, Path]) -> None:
-    page = context.new_page()
-    session = context.new_cdp_session(page)
+def test_without_javascript_the_numbers_remain(browser: Any, pages: dict[str, Path]) -> None:
+    page = browser.new_page()
+    session = browser.new_cdp_session(page)
     session.send("Emulation.setScriptExecutionDisabled", {"value": True})
     page.goto(pages["full"].as_uri())
     assert "The charts need JavaScript" in page.locator("main").inner_text()

@@ -1,12 +1,12 @@
 """The leaderboard as text: complete, escaped, self-contained and without a NaN."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.pages import Page
 from tests.unit.bench import benches
 
 from expunge.bench.charts import pareto_figure, pareto_front, relearn_figure
@@ -16,40 +16,6 @@ from expunge.core.errors import InputError
 
 LIMIT = 2_000_000
 HOSTILE = "<script>alert(1)</script>'\"&--></style><!--<img src=x onerror=alert(2)>{{ 7*7 }}"
-VOID = {"meta", "link", "br", "img", "path", "circle", "rect", "line"}
-
-
-class Page(HTMLParser):
-    """Balanced elements and the visible text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.parts: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.parts.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", "".join(self.parts))
 
 
 @pytest.fixture(scope="module")
