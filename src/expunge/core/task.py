@@ -16,7 +16,7 @@ class Bounded:
     ``losses`` (B,) are differentiable. ``ceiling`` is one number, or one per sample (B,),
     detached. ``groups`` int64 (B,) numbers samples that are comparable, from 0 to
     ``num_groups - 1``: with a ceiling per sample, those of a group are forgotten when their
-    mean loss has reached their mean ceiling. None: all samples are one group.
+    mean loss has reached their mean ceiling but for chance. None: all samples are one group.
     """
 
     losses: Tensor

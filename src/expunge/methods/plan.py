@@ -52,7 +52,8 @@ _CLASSES = Plan(
 )
 # Of a denoiser, a tenth of a percent is trimmed, as published for Stable Diffusion; nothing in
 # its loss says whether that was enough. Repair takes longer than for a classifier of the size.
-_CONCEPTS = replace(_CLASSES, trim=(0.001,))
+# Ascent on top of the projection harms what is kept, and forgets no better.
+_CONCEPTS = replace(_CLASSES, trim=(0.001,), forget_weight=0.0)
 _DENOISING_STEPS = 200
 _ODDS_SHARE = 0.1
 _ADAM = 0.01  # rates of Adam relative to those of SGD

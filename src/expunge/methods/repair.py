@@ -17,6 +17,7 @@ from .plan import Plan
 if TYPE_CHECKING:
     from .scissorhands import Scissorhands
 
+_CHANCE = 2.0  # standard errors of a mean that may be chance
 _RISE = 0.1  # share of the steps in which a one-cycle schedule rises
 
 
@@ -111,13 +112,19 @@ class Repair:
             [below] = self._means((found.losses < found.ceiling).float())
             return 1.0, float(below > 0)
         # Each against its own ceiling on the same noise: single samples are noise, and
-        # pushing those that happen to be below would never end. The mean of a group tells.
+        # pushing those that happen to be below would never end. The mean of a group tells, if
+        # it is below by more than chance, as half of all means are where nothing is known.
         groups = found.groups
         if groups is None:
             groups = torch.zeros(len(found.losses), dtype=torch.long, device=found.losses.device)
-        room = found.losses.new_zeros(found.num_groups)
-        room.index_add_(0, groups, found.ceiling - found.losses)
-        pushed = (self._run.average(room) > 0).float()
+        room = (found.ceiling - found.losses).detach()
+        sums = room.new_zeros(3, found.num_groups)
+        sums.index_add_(1, groups, torch.stack([torch.ones_like(room), room, room.square()]))
+        count, total, squares = self._run.average(sums)
+        count = count.clamp(min=1)
+        mean = total / count
+        error = ((squares / count - mean.square()).clamp(min=0) / count).sqrt()
+        pushed = (mean > _CHANCE * error).float()
         return pushed[groups], pushed.mean().item()
 
     def _judged(self, losses: Tensor) -> Tensor:

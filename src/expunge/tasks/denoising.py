@@ -61,8 +61,11 @@ class Denoising:
         call: How the model is called; ``call_denoiser`` knows those of diffusers.
         loss_ceiling: Loss beyond which a sample counts as forgotten, > 0. Predicting
             nothing at all costs 1 for ε and v of standardised samples. ``"empty"``: what the
-            same sample costs at that moment under the empty condition, since a model that never
-            learned a condition gains nothing from being told it.
+            same sample costs at that moment under the empty condition, plus the squared distance
+            of the predictions under both. A model that never learned a condition gains nothing
+            from being told it: the prediction moves, but not towards the sample, and this is
+            what such a move costs. Guidance goes on in its direction, so what it still says
+            of the sample is what would be drawn.
         weighting: ``"uniform"`` weighs all levels alike, as models are trained. ``"unexplained"``
             divides the loss at each level by what it costs to know nothing (see
             ``Noising.unexplained``; at least 0.02): 1 means that at every level. Models that
@@ -130,7 +133,7 @@ class Denoising:
             ModelError: If the prediction is not of the shape of the samples.
         """
         drawn = self.draw(model, batch)
-        return self._errors(model, drawn, drawn.conditions)
+        return self._distance(self._told(model, drawn), drawn.goal, drawn.levels)
 
     def bounded_loss(self, model: nn.Module, batch: Batch) -> Bounded:
         """Losses with the ceilings beyond which samples count as forgotten.
@@ -140,20 +143,27 @@ class Denoising:
         what was unlearnt where there is little.
         """
         drawn = self.draw(model, batch)
-        losses = self._errors(model, drawn, drawn.conditions)
+        told = self._told(model, drawn)
+        losses = self._distance(told, drawn.goal, drawn.levels)
         if not self._against_empty:
             return Bounded(losses, self.loss_ceiling)
         with torch.no_grad():
-            empty = self.condition(torch.full_like(drawn.labels, self.empty))
-            ceilings = self._errors(model, drawn, empty)
+            labels = torch.full_like(drawn.labels, self.empty)
+            empty = self.predict(model, drawn.noised, drawn.levels, self.condition(labels))
+            # What a step in a random direction costs: junk alone would pass for forgetting.
+            ceilings = self._distance(empty, drawn.goal, drawn.levels)
+            ceilings += self._distance(told, empty.float(), drawn.levels)
         return Bounded(losses, ceilings, drawn.levels * _BANDS // len(self.noising), _BANDS)
 
-    def _errors(self, model: nn.Module, drawn: Drawn, conditions: Conditions) -> Tensor:
-        found = self.predict(model, drawn.noised, drawn.levels, conditions)
-        errors = (found.float() - drawn.goal).square().flatten(1).mean(1)
+    def _told(self, model: nn.Module, drawn: Drawn) -> Tensor:
+        return self.predict(model, drawn.noised, drawn.levels, drawn.conditions)
+
+    def _distance(self, found: Tensor, goal: Tensor, levels: Tensor) -> Tensor:
+        """Mean squared difference of each sample, weighted, float32 (B,)."""
+        errors = (found.float() - goal).square().flatten(1).mean(1)
         if self.weighting == "uniform":
             return errors
-        return errors / self.noising.unexplained(drawn.levels).clamp(min=_LEAST_UNEXPLAINED)
+        return errors / self.noising.unexplained(levels).clamp(min=_LEAST_UNEXPLAINED)
 
     def draw(self, model: nn.Module, batch: Batch) -> Drawn:
         """Levels, noise and wordings for a batch; ``model`` only says whether it trains."""

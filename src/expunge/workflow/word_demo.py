@@ -102,7 +102,7 @@ def _finish(demo: _Demo, original: Net, retrained: list[Net]) -> Record:
     scene, options, path = demo.scene, demo.options, demo.folder.path
     task = scene.task(weighting="unexplained", loss_ceiling="empty")
     # So small a net bears a higher rate than the default.
-    method = Scissorhands(lr=1e-3, epochs=_REPAIR_EPOCHS)
+    method = Scissorhands(lr=2e-3, epochs=_REPAIR_EPOCHS)
     result = unlearn(
         original.model, demo.data, method, task=task, seed=_SEED, on_log=options.log(method.name)
     )

@@ -256,8 +256,11 @@ def test_the_ceiling_may_be_the_loss_under_the_empty_condition() -> None:
     nameless = (batch[0], torch.full_like(batch[1], task.empty))
     drawn = task.draw(model, batch)
     given = task.condition(nameless[1])
-    expected = task.predict(model, drawn.noised, drawn.levels, given) - drawn.goal
-    torch.testing.assert_close(ceilings, expected.square().flatten(1).mean(1))
+    told, untold = (
+        task.predict(model, drawn.noised, drawn.levels, one) for one in (drawn.conditions, given)
+    )
+    expected = (untold - drawn.goal).square() + (told - untold).square()
+    torch.testing.assert_close(ceilings, expected.flatten(1).mean(1))
     assert losses.requires_grad
     assert not ceilings.requires_grad
     assert found.groups.tolist() == [4 * int(one) // len(task.noising) for one in drawn.levels]
@@ -265,6 +268,30 @@ def test_the_ceiling_may_be_the_loss_under_the_empty_condition() -> None:
     mixed = AutocastTask(task, "cpu").bounded_loss(model, batch)
     assert mixed.losses.dtype == mixed.ceiling.dtype == torch.float32
     torch.testing.assert_close(mixed.losses, losses, atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize(("towards", "sign"), [(0.0, 0), (0.05, 1), (-0.05, -1)])
+@pytest.mark.parametrize("junk", [0.0, 0.5, 2.0])
+def test_only_what_points_to_the_sample_is_below_the_ceiling(
+    towards: float, sign: int, junk: float
+) -> None:
+    """Under the empty condition nothing is said; else a part of the noise, and junk."""
+    samples, labels = tiny.blurred(3000)
+    task = tiny.class_task(loss_ceiling="empty")
+    noise = task.draw(nn.Identity().eval(), (samples, labels)).goal
+    rubbish = torch.randn(samples.shape, generator=torch.Generator().manual_seed(4))
+
+    class Hinting(nn.Module):
+        def forward(self, noised: Tensor, times: Tensor, class_labels: Tensor) -> Tensor:
+            told = (class_labels != task.empty).float().view(-1, 1, 1, 1)
+            return told * (towards * noise + junk * rubbish)
+
+    found = task.bounded_loss(Hinting().eval(), (samples, labels))
+    room = found.ceiling - found.losses
+    # Of noise of variance 1, twice what was hinted at, whatever junk there is besides.
+    assert float(room.mean()) == pytest.approx(2 * towards, abs=0.015)
+    error = float(room.std()) / len(room) ** 0.5
+    assert sign == 0 or sign * float(room.mean()) > 5 * error
 
 
 def test_a_number_as_ceiling_holds_for_all_samples() -> None:
