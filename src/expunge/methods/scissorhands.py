@@ -42,10 +42,11 @@ class Scissorhands(Published):
     always binds pushes D_f beyond what unseen data would reach. ``"ceiling"``: only while
     the loss on D_f is below ``task.loss_ceiling``, for what is to become unknown
     altogether, such as a class; samples above it no longer count (where a task gives each
-    sample a ceiling of its own, as denoisers may, their mean decides). ``"published"``: as the
-    authors' code does, see ``published``. ``"off"`` repairs on D_r alone. ``"auto"``
-    chooses, as do all fields whose default is None or ``"auto"``; what was chosen, and why,
-    is in the record (``make_plan``).
+    sample a ceiling of its own, as denoisers may, their mean decides, and L_f is what
+    ``bounded_loss`` of the task says). ``"published"``: as the authors' code does, see
+    ``published``. ``"off"`` repairs on D_r alone. ``"auto"`` chooses, as do all fields whose
+    default is None or ``"auto"``; what was chosen, and why, is in the record
+    (``make_plan``).
 
     Args:
         trim: Share k of the connections that is re-initialised, in (0, 1), ``"off"`` for

@@ -60,12 +60,8 @@ class Denoising:
         dropout: Share of the samples that is trained on the empty condition, in [0, 1).
         call: How the model is called; ``call_denoiser`` knows those of diffusers.
         loss_ceiling: Loss beyond which a sample counts as forgotten, > 0. Predicting
-            nothing at all costs 1 for ε and v of standardised samples. ``"empty"``: what the
-            same sample costs at that moment under the empty condition, plus the squared distance
-            of the predictions under both. A model that never learned a condition gains nothing
-            from being told it: the prediction moves, but not towards the sample, and this is
-            what such a move costs. Guidance goes on in its direction, so what it still says
-            of the sample is what would be drawn.
+            nothing at all costs 1 for ε and v of standardised samples. ``"empty"``: a sample
+            counts as forgotten when its condition does not point to it (see ``bounded_loss``).
         weighting: ``"uniform"`` weighs all levels alike, as models are trained. ``"unexplained"``
             divides the loss at each level by what it costs to know nothing (see
             ``Noising.unexplained``; at least 0.02): 1 means that at every level. Models that
@@ -136,11 +132,16 @@ class Denoising:
         return self._distance(self._told(model, drawn), drawn.goal, drawn.levels)
 
     def bounded_loss(self, model: nn.Module, batch: Batch) -> Bounded:
-        """Losses with the ceilings beyond which samples count as forgotten.
+        r"""Losses with the ceilings beyond which samples count as forgotten.
 
-        Against the empty condition it costs another forward pass, and samples of similar
-        levels are a group: what is known where there is much noise would else be offset by
-        what was unlearnt where there is little.
+        Against the empty condition ∅ the loss is :math:`\|y - f(c)\|^2 - \|f(c) - f(∅)\|^2`,
+        the ceiling :math:`\|y - f(∅)\|^2`, and their difference
+        :math:`2 \langle y - f(∅), f(c) - f(∅) \rangle`: how far the condition points to the
+        sample. Guidance draws in its direction. A model that never learned c moves as well
+        when it is told c, at random, which the second term makes up for: else junk would pass
+        for forgetting. f(∅) is held. It costs another forward pass. Samples of similar levels are a
+        group: what is known where there is much noise would else be offset by what was
+        unlearnt where there is little.
         """
         drawn = self.draw(model, batch)
         told = self._told(model, drawn)
@@ -150,9 +151,8 @@ class Denoising:
         with torch.no_grad():
             labels = torch.full_like(drawn.labels, self.empty)
             empty = self.predict(model, drawn.noised, drawn.levels, self.condition(labels))
-            # What a step in a random direction costs: junk alone would pass for forgetting.
             ceilings = self._distance(empty, drawn.goal, drawn.levels)
-            ceilings += self._distance(told, empty.float(), drawn.levels)
+        losses = losses - self._distance(told, empty.float(), drawn.levels)
         return Bounded(losses, ceilings, drawn.levels * _BANDS // len(self.noising), _BANDS)
 
     def _told(self, model: nn.Module, drawn: Drawn) -> Tensor:

@@ -252,15 +252,17 @@ def test_the_ceiling_may_be_the_loss_under_the_empty_condition() -> None:
     task = tiny.class_task(loss_ceiling="empty")
     found = task.bounded_loss(model, batch)
     losses, ceilings = found.losses, found.ceiling
-    torch.testing.assert_close(losses, task.loss(model, batch))  # the same noise
     nameless = (batch[0], torch.full_like(batch[1], task.empty))
     drawn = task.draw(model, batch)
     given = task.condition(nameless[1])
     told, untold = (
         task.predict(model, drawn.noised, drawn.levels, one) for one in (drawn.conditions, given)
     )
-    expected = (untold - drawn.goal).square() + (told - untold).square()
-    torch.testing.assert_close(ceilings, expected.flatten(1).mean(1))
+    torch.testing.assert_close(ceilings, (untold - drawn.goal).square().flatten(1).mean(1))
+    moved = (told - untold).square().flatten(1).mean(1)
+    torch.testing.assert_close(losses, task.loss(model, batch) - moved)  # the same noise
+    pointed = 2 * ((drawn.goal - untold) * (told - untold)).flatten(1).mean(1)
+    torch.testing.assert_close(ceilings - losses, pointed)
     assert losses.requires_grad
     assert not ceilings.requires_grad
     assert found.groups.tolist() == [4 * int(one) // len(task.noising) for one in drawn.levels]
