@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..core.data import UnlearningData
 from ..core.run import Run
-from ..core.task import Bounded, Task, bounded_loss
+from ..core.task import Batch, Bounded, Task, bounded_loss
 from ..kernels import frozen_statistics, project_, select_parameters, with_log_odds
 from .descent import Descent, fitting_batch
 from .gate import Gate
@@ -86,7 +86,7 @@ class Repair:
             if kind == "held-out":  # first, while no graph of the forget pass takes memory
                 with torch.no_grad():
                     held = self._task.loss(model, self._held_out[step])
-            found = bounded_loss(self._task, model, self._forget[step])
+            found = self._bounded(model, self._forget[step])
         losses, ceiling = found.losses, found.ceiling
         seen = losses.detach()
         row["forget_loss"], reached = self._means(seen, self._judged(seen))
@@ -104,6 +104,12 @@ class Repair:
         ascended = (self._judged(losses) * pushed).mean()
         gradient = self._run.gradient(ascended, self._descent.parameters)
         return row, (gradient, gradient)
+
+    def _bounded(self, model: nn.Module, batch: Batch) -> Bounded:
+        """Losses of D_f; other constraints than the ceiling are on the loss itself."""
+        if self._plan.constraint == "ceiling":
+            return bounded_loss(self._task, model, batch)
+        return Bounded(self._task.loss(model, batch), self._task.loss_ceiling)
 
     def _below(self, found: Bounded) -> tuple[Tensor | float, float]:
         """Which samples of D_f are still to be pushed up, and the share of groups that are."""

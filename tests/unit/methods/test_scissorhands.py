@@ -248,6 +248,16 @@ def test_groups_of_samples_bind_each_by_itself(blob_conv_model, blobs):
     assert_pushed(result.model, blob_conv_model, blobs, lambda losses: losses[1::2].sum() / 15)
 
 
+@pytest.mark.parametrize("constraint", ["always", "held-out"])
+def test_other_constraints_are_on_the_loss_itself(blob_conv_model, blobs, task, constraint):
+    method = Scissorhands(trim="off", constraint=constraint, forget_weight=0.3, **ONE_STEP)
+    results = [
+        unlearn(blob_conv_model, blobs, method, task=one, seed=2, guard=LENIENT)
+        for one in (task, Grouped(num_classes=3))
+    ]
+    assert results[0].history == results[1].history
+
+
 def mislabelled(blobs, wrong):
     """The blobs with wrong labels on ``wrong`` (a slice) of D_f, whose losses are high then."""
     inputs, labels = (column.clone() for column in blobs.forget.tensors)
