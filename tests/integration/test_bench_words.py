@@ -9,6 +9,9 @@ import pytest
 pytest.importorskip("diffusers")
 
 from expunge import LatentSet, WordBench
+from expunge.bench.words.jobs import WordJob
+from expunge.bench.words.result import WordResult
+from expunge.bench.words.worker import WordWorker
 from expunge.cli import main
 from expunge.training import RECIPES
 from expunge.workflow import scenes
@@ -80,6 +83,25 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
         assert main(words) == 0
     again = WordBench.load(tmp_path / "out" / "bench.json")
     assert again.results == found.results
+
+    # Interrupted in its second result, it shows the first and all later ones that are there.
+    for one in found.results[:2]:
+        (tmp_path / "store" / "words" / f"{one.key}.json").unlink()
+    compute, calls = WordWorker.compute, list[WordJob]()
+
+    def interrupted(self: WordWorker, job: WordJob, prepared: None = None) -> WordResult:
+        calls.append(job)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return compute(self, job, prepared)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WordWorker, "compute", interrupted)
+        assert main(words) == 130
+    half = WordBench.load(tmp_path / "out" / "bench.json")
+    expected = [again.results[0], *again.results[2:]]
+    assert [one.key for one in half.results] == [one.key for one in expected]
+    again.save(tmp_path / "out" / "bench.json")
 
     # Another store, as on another machine, that is told the results.
     words[-1] = str(tmp_path / "elsewhere")

@@ -55,7 +55,9 @@ def run_word_bench(
         adopted = adopt(WordBench.load(path), worker, kept, work)
         if on_log is not None:
             on_log({"doing": f"{adopted} of {len(work)} results are known from {path}"})
-    results: dict[WordJob, WordResult] = {}
+    # At once, so that a table that is written half-way shows them all.
+    found = {job: worker.known(job) for job in work}
+    results = {job: result for job, result in found.items() if result is not None}
 
     def bench() -> WordBench:
         return WordBench(
@@ -75,8 +77,8 @@ def run_word_bench(
             write(bench(), Path(out))
 
     failures = list(compute(worker, kept, work, add, on_log))
-    write(found := bench(), Path(out))
-    return Outcome(found, failures)
+    write(last := bench(), Path(out))
+    return Outcome(last, failures)
 
 
 def adopt(found: WordBench, worker: WordWorker, store: Store, work: Sequence[WordJob]) -> int:
