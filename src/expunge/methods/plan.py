@@ -52,7 +52,7 @@ _CLASSES = Plan(
 )
 # Of a denoiser, a tenth of a percent is trimmed, as published for Stable Diffusion; nothing in
 # its loss says whether that was enough. Repair takes longer than for a classifier of the size.
-# Ascent on top of the projection harms what is kept, and forgets no better.
+# The projection alone: a condition that points nowhere needs no ascent on top.
 _CONCEPTS = replace(_CLASSES, trim=(0.001,), forget_weight=0.0)
 _DENOISING_STEPS = 200
 _ODDS_SHARE = 0.1

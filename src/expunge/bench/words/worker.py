@@ -151,7 +151,7 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         return found | self._losses(model, word, place) if job.word else found
 
     def _real(self, word: str) -> Seen:
-        """What the judge sees in real images of all but ``word``; a fifth of the time of a look."""
+        """What the judge sees in real images of all but ``word``, for all methods alike."""
         if word not in self._seen:
             self._seen[word] = self.judge.look(self.scene.real(word))
         return self._seen[word]
