@@ -92,15 +92,17 @@ class _Distillation:
             return drawn.noised, drawn.levels, drawn.labels, drawn.conditions
         images, labels = unpack(batch)
         labels = labels.long()
+        named = task.condition(labels)  # drawn and steered away from in the same wording
         noised, levels = half_way(
             model,
             task,
             labels,
+            named,
             images.shape,
             guidance=self.start_guidance,
             steps=self.sampling_steps,
         )
-        return noised, levels, labels, task.condition(labels)
+        return noised, levels, labels, named
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ def half_way(
     model: nn.Module,
     task: DenoisingTask,
     labels: Tensor,
+    named: dict[str, Tensor],
     shape: torch.Size,
     *,
     guidance: float,
@@ -25,7 +26,8 @@ def half_way(
     Args:
         model: The denoiser.
         task: Names its levels and conditions.
-        labels: Conditions to draw, int64 (B,).
+        labels: Of the conditions to draw, int64 (B,).
+        named: These conditions, in the wordings to draw.
         shape: Of a batch of samples, (B, ...).
         guidance: Scale of classifier-free guidance on the way.
         steps: Of DDIM from pure noise to a drawing.
@@ -37,7 +39,7 @@ def half_way(
     order = torch.argsort(noising.noise, descending=True)  # flows count the other way round
     until, sample = int(torch.randint(len(order), ())), torch.randn(shape).to(device)
     path = [*order[: until : -(-len(order) // steps)].tolist(), int(order[until])]
-    named, empty = task.condition(labels), task.condition(torch.full_like(labels, task.empty))
+    empty = task.condition(torch.full_like(labels, task.empty))
     levels = torch.full_like(labels, path[0])
     for lower in path[1:]:
         told = task.predict(model, sample, levels, named).float()

@@ -48,8 +48,9 @@ class Knowing(nn.Module):
 def test_a_model_that_knows_its_drawing_goes_straight_there(scheduler: Any, seed: int) -> None:
     task = Denoising.of_classes(scheduler, 2)
     model, labels = Knowing(task), torch.zeros(5, dtype=torch.int64)
+    named = task.condition(labels)
     torch.manual_seed(seed)
-    sample, levels = half_way(model, task, labels, SHAPE, guidance=3.0, steps=7)
+    sample, levels = half_way(model, task, labels, named, SHAPE, guidance=3.0, steps=7)
     torch.manual_seed(seed)
     until = int(torch.randint(1000, ()))
     noise = torch.randn(SHAPE)
@@ -68,9 +69,10 @@ def test_a_model_that_knows_its_drawing_goes_straight_there(scheduler: Any, seed
 def test_the_levels_are_spread_over_all() -> None:
     task = tiny.class_task()
     model, labels = Knowing(task), torch.zeros(1, dtype=torch.int64)
+    named, shape = task.condition(labels), torch.Size((1, 4, 2, 2))
     torch.manual_seed(0)
     found = [
-        int(half_way(model, task, labels, torch.Size((1, 4, 2, 2)), guidance=1.0, steps=3)[1])
+        int(half_way(model, task, labels, named, shape, guidance=1.0, steps=3)[1])
         for _ in range(400)
     ]
     assert set(found) == set(range(50))
