@@ -123,7 +123,7 @@ class Repair:
         groups = found.groups
         if groups is None:
             groups = torch.zeros(len(found.losses), dtype=torch.long, device=found.losses.device)
-        room = (found.ceiling - found.losses).detach()
+        room = found.ceiling - found.losses
         sums = room.new_zeros(3, found.num_groups)
         sums.index_add_(1, groups, torch.stack([torch.ones_like(room), room, room.square()]))
         count, total, squares = self._run.average(sums)

@@ -36,7 +36,7 @@ def optimizer_for(
         nesterov: Of SGD; without momentum it is left out.
     """
     if is_adaptive(task):
-        # Fused: hundreds of small tensors one by one are a tenth of a step of a small denoiser.
+        # Fused: small denoisers have hundreds of small tensors, which are slow one by one.
         return torch.optim.AdamW(
             parameters, lr=lr, betas=(momentum, 0.999), weight_decay=weight_decay, fused=True
         )

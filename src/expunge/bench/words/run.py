@@ -56,8 +56,7 @@ def run_word_bench(
         if on_log is not None:
             on_log({"doing": f"{adopted} of {len(work)} results are known from {path}"})
     # At once, so that a table that is written half-way shows them all.
-    found = {job: worker.known(job) for job in work}
-    results = {job: result for job, result in found.items() if result is not None}
+    results = {job: result for job in work if (result := worker.known(job)) is not None}
 
     def bench() -> WordBench:
         return WordBench(
@@ -77,8 +76,8 @@ def run_word_bench(
             write(bench(), Path(out))
 
     failures = list(compute(worker, kept, work, add, on_log))
-    write(last := bench(), Path(out))
-    return Outcome(last, failures)
+    write(found := bench(), Path(out))
+    return Outcome(found, failures)
 
 
 def adopt(found: WordBench, worker: WordWorker, store: Store, work: Sequence[WordJob]) -> int:

@@ -16,10 +16,9 @@ from ...core.guard import Guard
 from ...core.precision import autocast
 from ...core.unlearn import Unlearned, unlearn
 from ...data import LatentSet
-from ...evaluation import DrawingPlan, ImageJudge, look_at_drawings
+from ...evaluation import DrawingPlan, ImageJudge, Seen, look_at_drawings
 from ...evaluation.details import plain
 from ...evaluation.evaluate import versions
-from ...evaluation.image_judge import Seen
 from ...tasks import with_denoiser
 from ...workflow.scenes import load_scene
 from ...workflow.trained import Net, Options
