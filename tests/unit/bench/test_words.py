@@ -107,6 +107,19 @@ def test_the_table_says_what_is_missing_and_what_was_refused() -> None:
     assert "INCOMPLETE" not in word_tables(bench(*SOME))
 
 
+def test_methods_are_compared_over_equal_words_as_well() -> None:
+    more = result("unlearned", "tench", "Scissorhands", 0, target=50.0)
+    gold = result("retrained", "tench", "retrained", 0, target=0.0)
+    first, second = word_tables(bench(*SOME, gold, more)).split(
+        "The same over the words of all methods (church):"
+    )
+    assert "| Scissorhands | 22.0 ± " in first
+    assert "| Scissorhands | 8.0 ± 5.7 (4.0) |" in second
+    assert "| Retrained | 10.0 |" in second
+    assert "The same over" not in word_tables(bench(*SOME))
+    assert "The same over" not in word_tables(bench(SOME[0], more, SOME[-1]))
+
+
 def test_it_is_read_as_it_was_written(tmp_path: Any) -> None:
     found = bench(*SOME)
     found.save(tmp_path / "bench.json")

@@ -55,7 +55,7 @@ def word_rows(bench: WordBench, words: Sequence[str] | None = None) -> list[Word
 
 
 def word_tables(bench: WordBench, level: int = 1) -> str:
-    """CommonMark: one table over all words, and one with a column per word.
+    """CommonMark: a table over all words, one over those of all methods, and one by word.
 
     Args:
         bench: May be interrupted; the text then says INCOMPLETE.
@@ -69,7 +69,7 @@ def word_tables(bench: WordBench, level: int = 1) -> str:
     head.append(
         f"Judge: {bench.judge}, {accuracy} % of test images right. {_protocol(bench)} {LEGEND}"
     )
-    parts = [*head, _overall(bench), _by_word(bench)]
+    parts = [*head, _overall(bench), *_alike(bench), _by_word(bench)]
     failed = [f"- {one.method}, {one.word}: {one.error}" for one in bench.results if one.error]
     if failed:
         parts += ["Refused:", "\n".join(failed)]
@@ -84,10 +84,26 @@ def _protocol(bench: WordBench) -> str:
     )
 
 
-def _overall(bench: WordBench) -> str:
+def _alike(bench: WordBench) -> list[str]:
+    """The first table again over the words that all methods have, if some have more."""
+    by_method: dict[str, set[str]] = {}
+    for one in bench.results:
+        if one.kind == "unlearned":
+            by_method.setdefault(one.method, set()).add(one.word)
+    had = list(by_method.values())
+    if not had or all(words == had[0] for words in had):
+        return []
+    common = set.intersection(*had)
+    words = [word for word in dict.fromkeys(one.word for one in bench.results) if word in common]
+    if not words:
+        return []
+    return [f"The same over the words of all methods ({', '.join(words)}):", _overall(bench, words)]
+
+
+def _overall(bench: WordBench, words: Sequence[str] | None = None) -> str:
     head = ["Method", "Forgotten", "Synonyms", "Others", "FID", "Seconds", "Words", "Results"]
     lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 1)])]
-    for row in word_rows(bench):
+    for row in word_rows(bench, words):
         target = _cell(row.target, 1)
         if row.distance is not None:
             target += f" ({fixed(row.distance.mean, 1)})"
