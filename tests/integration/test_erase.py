@@ -69,9 +69,9 @@ def test_it_leaves_a_pipeline_that_loads_and_a_report(
 
 
 def test_a_single_file_and_adapters_load(saved: Path, tmp_path: Path) -> None:
-    method = QUICK["method"] | {"trim": "off"}
-    config = request(saved / "sd1", single_file=True, lora=2, method=method)
-    erase(config, tmp_path / "out")
+    record = erase(request(saved / "sd1", single_file=True, lora=2), tmp_path / "out")
+    trim = record.method.decisions["trim"]
+    assert (trim["value"], "adapters start as zero" in trim["reason"]) == (None, True)
     after = draw(load_pipeline(tmp_path / "out" / "pipeline"))
     one = load_pipeline(tmp_path / "out" / "model.safetensors", base=saved / "sd1")
     torch.testing.assert_close(draw(one), after, atol=0, rtol=0)

@@ -83,7 +83,7 @@ def make_plan(
         run, "forget_weight", options.forget_weight, weight, "the default of this constraint"
     )
     return Plan(
-        trim=_shares(options, base, run),
+        trim=_shares(options, base, model, run),
         relative=_choose(
             run,
             "relative",
@@ -131,12 +131,21 @@ def _constraint(
     return base.constraint, base.forget_weight
 
 
-def _shares(options: "Scissorhands", base: Plan, run: Run) -> tuple[float, ...]:
+def _shares(options: "Scissorhands", base: Plan, model: nn.Module, run: Run) -> tuple[float, ...]:
     if options.trim == "auto":
+        if base.trim and _adapted(model):
+            run.decide("trim", None, "adapters start as zero, so nothing depends on them yet")
+            return ()
         if not base.trim:  # else reported when it is known which share sufficed
             run.decide("trim", None, "what matters for single samples matters for all others")
         return base.trim
     return () if options.trim == "off" else (float(options.trim),)
+
+
+def _adapted(model: nn.Module) -> bool:
+    """Whether low-rank adapters, as peft names them, are all that is trained."""
+    names = [name for name, weight in model.named_parameters() if weight.requires_grad]
+    return bool(names) and all("lora_" in name for name in names)
 
 
 def _odds_share(options: "Scissorhands", constraint: str, task: Task, run: Run) -> float:

@@ -17,8 +17,8 @@ def add_lora(model: nn.Module, rank: int) -> nn.Module:
     """A copy of a denoiser of diffusers whose only trainable weights are adapters.
 
     Adapters sit on all attention layers and start as zero, so the copy predicts what the
-    model does (Hu et al. 2022, https://arxiv.org/abs/2106.09685). Methods that re-initialise or
-    rank weights find nothing to rank there: Scissorhands needs ``trim = "off"``.
+    model does (Hu et al. 2022, https://arxiv.org/abs/2106.09685). Nothing depends on
+    them at the start, so there is nothing to trim: Scissorhands leaves it out unless told to.
 
     Args:
         model: Of diffusers; it is not changed.
