@@ -25,6 +25,7 @@ seeds = [0]
 words = ["seven"]
 quality = [1.0]
 drawing = { images = 2, steps = 2, guidance = 1.5 }
+probes = { completion = [0.3], relearn = [0, 2] }
 
 [[method]]
 label = "Scissorhands"
@@ -48,6 +49,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenes, "digits_scene", lambda: replace(scene, judge=short))
 
 
+def check_probes(found: WordBench) -> None:
+    original, _, retrained, done, _ = found.results
+    assert [(one.probe, one.strength) for one in done.probes] == [
+        ("plain", 0.0), ("completion", 0.3)
+    ]  # fmt: skip
+    assert done.probes[0].recognised == {"model": done.target}
+    assert done.relearn is not None
+    assert done.relearn.steps == [0, 2]
+    assert done.relearn.curves["model"][0] == done.target
+    assert retrained.relearn is not None
+    assert original.relearn is None
+
+
 @pytest.mark.usefixtures("quick")
 def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "digits.toml").write_text(CONFIG)
@@ -69,6 +83,7 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
     assert done.fid is not None
     assert done.forget_loss is not None
     assert {one.group for one in done.prompts} == {"target", "synonym", "other"}
+    check_probes(found)
     assert refused.error
     assert refused.target is None
     assert 0 < (found.judge_accuracy or 0) <= 100

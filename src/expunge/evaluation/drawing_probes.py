@@ -75,6 +75,20 @@ def probe_drawings(
     if "original" not in pipelines:
         raise InputError(f"expected a pipeline called original, got {', '.join(pipelines)}")
     _, first = denoiser_of(pipelines["original"])
+    found = draw_with_help(pipelines, first, plan, judge, completion=completion, noise=noise)
+    return record.model_copy(update={"drawing_probes": found})
+
+
+def draw_with_help(
+    pipelines: Mapping[str, Any],
+    first: nn.Module,
+    plan: DrawingPlan,
+    judge: ImageJudge,
+    *,
+    completion: Sequence[float],
+    noise: Sequence[float],
+) -> list[DrawingProbe]:
+    """What ``probe_drawings`` puts into a record; ``first`` is the denoiser that helps."""
     kinds = {"plain": [0.0], "completion": completion, "noise": noise}
     found = []
     for kind, strengths in kinds.items():
@@ -86,7 +100,7 @@ def probe_drawings(
             found.append(
                 DrawingProbe(probe=kind, strength=strength, images=plan.images, recognised=shares)
             )
-    return record.model_copy(update={"drawing_probes": found})
+    return found
 
 
 def relearn_drawings(
@@ -117,18 +131,29 @@ def relearn_drawings(
         InputError: If no target has a label.
         GuardError: If a loss becomes NaN or infinite.
     """
-    protocol = protocol or DrawnRelearning()
+    found = teach_again(pipelines, plan, judge, task, data, protocol or DrawnRelearning())
+    return record.model_copy(update={"relearn": found})
+
+
+def teach_again(
+    pipelines: Mapping[str, Any],
+    plan: DrawingPlan,
+    judge: ImageJudge,
+    task: Task,
+    data: UnlearningData,
+    protocol: DrawnRelearning,
+) -> Relearn:
+    """What ``relearn_drawings`` puts into a record."""
     curves = {
         name: _taught(one, plan, judge, task, data, protocol) for name, one in pipelines.items()
     }
     text, _ = _asked(plan)
-    relearn = Relearn(
+    return Relearn(
         protocol={"optimizer": "AdamW", **asdict(protocol), "steps": list(protocol.steps)},
         measured_on=f'{plan.images} drawings of "{text}"',
         steps=list(protocol.steps),
         curves=curves,
     )
-    return record.model_copy(update={"relearn": relearn})
 
 
 def _helped(pipeline: Any, kind: str, strength: float, first: nn.Module) -> Any:

@@ -7,8 +7,9 @@ import pytest
 from expunge.bench.words.config import parse_word_bench
 from expunge.bench.words.jobs import word_jobs
 from expunge.bench.words.result import WordBench, WordResult
-from expunge.bench.words.tables import word_rows, word_tables
+from expunge.bench.words.tables import DASH, word_rows, word_tables
 from expunge.core import ConfigError, InputError
+from expunge.core.record import DrawingProbe, Relearn
 
 METHODS: list[dict[str, Any]] = [
     {"label": "Scissorhands", "name": "scissorhands", "seeds": [0, 1]},
@@ -48,6 +49,8 @@ def test_jobs_go_word_by_word_with_references_first() -> None:
         ({"method": [METHODS[0] | {"trim": 2}]}, "method 'Scissorhands': method.trim"),
         ({"seeds": []}, "seeds"),
         ({"drawing": {"guidance": 0}}, "drawing.guidance"),
+        ({"probes": {"completion": [1.0]}}, "probes.completion"),
+        ({"probes": {"relearn": [20, 0]}}, "probes.relearn: expected increasing numbers of steps"),
     ],
 )
 def test_problems_are_named(changes: dict[str, Any], message: str) -> None:
@@ -118,6 +121,35 @@ def test_methods_are_compared_over_equal_words_as_well() -> None:
     assert "| Retrained | 10.0 |" in second
     assert "The same over" not in word_tables(bench(*SOME))
     assert "The same over" not in word_tables(bench(SOME[0], more, SOME[-1]))
+
+
+def test_what_is_drawn_with_help_and_once_taught_again_has_columns() -> None:
+    def probed(kind: Any, seed: int, *shares: float) -> WordResult:
+        help_ = [("plain", 0.0), ("completion", 0.3), ("noise", 0.1)]
+        probes = [
+            DrawingProbe(probe=name, strength=strength, images=30, recognised={"model": share})
+            for (name, strength), share in zip(help_, shares, strict=False)
+        ]
+        curve = Relearn(
+            protocol={}, measured_on="drawings", steps=[0, 80], curves={"model": [*shares[3:]]}
+        )
+        name = "retrained" if kind == "retrained" else "Scissorhands"
+        return result(kind, "church", name, seed, target=shares[0], probes=probes, relearn=curve)
+
+    table = word_tables(
+        bench(
+            probed("retrained", 0, 10.0, 20.0, 30.0, 10.0, 90.0),
+            probed("unlearned", 0, 0.0, 10.0, 5.0, 0.0, 50.0),
+            probed("unlearned", 1, 4.0, 12.0, 5.0, 4.0, 70.0),
+            result("unlearned", "church", "SalUn", 0, target=1.0),
+        )
+    )
+    text = table.replace(DASH, "-")
+    assert "| FID | Completion 0.3 | Noise 0.1 | Taught again for 0 · 80 steps | Seconds |" in text
+    assert "| 20.0 | 30.0 | 10 · 90 | - | 1 | 1 |" in text
+    assert "| 11.0 ± 1.4 | 5.0 ± 0.0 | 2 · 60 | - | 1 | 2 |" in text
+    assert "| SalUn | 1.0 (9.0) | - | - | - | - | - | - | - | 1 | 1 |" in text
+    assert "Taught again" not in word_tables(bench(*SOME))
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Any) -> None:

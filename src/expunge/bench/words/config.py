@@ -39,6 +39,20 @@ class DrawingConfig(Section):
     batch_size: int = Field(100, ge=1)
 
 
+class ProbesConfig(Section):
+    """What models draw of the word with help, and after they were taught it again.
+
+    ``completion`` and ``noise`` are strengths of help (see ``probe_drawings``); ``relearn`` are
+    numbers of training steps on D_f, at the rate ``lr``, after which the word is drawn.
+    """
+
+    completion: list[Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=list)
+    noise: list[Annotated[float, Field(gt=0)]] = Field(default_factory=list)
+    relearn: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    lr: float = Field(1e-4, gt=0)
+    batch_size: int = Field(64, ge=1)
+
+
 class WordBenchConfig(Section):
     """One scene; every method forgets every word, each by itself.
 
@@ -56,6 +70,7 @@ class WordBenchConfig(Section):
     ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     drawing: DrawingConfig = DrawingConfig()
+    probes: ProbesConfig | None = None
     quality: list[float] = Field(default_factory=list)
     method: list[WordMethod] = Field(min_length=1)
 
@@ -101,6 +116,9 @@ def parse_word_bench(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Word
         config = WordBenchConfig.model_validate(raw)
     except ValidationError as error:
         raise ConfigError([*problems, *translate(error, WordBenchConfig)]) from error
+    steps = [] if config.probes is None else config.probes.relearn
+    if steps != sorted(set(steps)):
+        problems.append(f"probes.relearn: expected increasing numbers of steps, got {steps}")
     methods: dict[str, Method] = {}
     for entry in config.method:
         if entry.label in methods:

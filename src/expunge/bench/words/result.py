@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ...core.json_file import JsonFile, Strict
-from ...core.record import PromptScore
+from ...core.record import DrawingProbe, PromptScore, Relearn
 
 WordKind = Literal["original", "retrained", "unlearned"]
 
@@ -17,8 +17,9 @@ class WordResult(Strict):
     takes for what the prompt says: of the forgotten word, its other wordings, and the mean
     over all other words. ``fid`` is the Fréchet distance between drawings of the others and
     real images of them, in the features of the judge. ``guidance`` is the scale that they
-    were drawn at. ``seconds`` is the time of training or unlearning alone. ``error`` says
-    why a method gave no model.
+    were drawn at. ``probes`` and ``relearn`` are filled where the config asks for them.
+    ``seconds`` is the time of training or unlearning alone. ``error`` says why a method gave
+    no model.
     """
 
     schema_: Literal["expunge.word/1"] = Field("expunge.word/1", alias="schema")
@@ -39,6 +40,8 @@ class WordResult(Strict):
     forget_loss: float | None = None
     retain_loss: float | None = None
     prompts: list[PromptScore] = Field(default_factory=list)
+    probes: list[DrawingProbe] = Field(default_factory=list)
+    relearn: Relearn | None = None
     seconds: float | None = None
     samples_read: int | None = None
     peak_memory_bytes: int | None = None

@@ -1,12 +1,14 @@
 """The tables of a bench of words, as Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ...report.formats import fixed
 from ..row import Stat, stat
 from .result import WordBench, WordResult
 
+Key = TypeVar("Key")
 DASH = "\u2013"
 LEGEND = (
     "Shares in percent of drawings that the judge takes for what the prompt says: of the "
@@ -22,7 +24,8 @@ class WordRow:
     """One method over words and seeds.
 
     ``distance`` is the mean modulus of the difference to the retrained model of the same
-    word, in points.
+    word, in points. ``helped`` holds shares by kind and strength of help, ``taught`` by the
+    number of steps in which the word was taught again.
     """
 
     method: str
@@ -35,6 +38,8 @@ class WordRow:
     words: int
     results: int
     errors: tuple[str, ...]
+    helped: dict[tuple[str, float], Stat]
+    taught: dict[int, Stat]
 
 
 def word_rows(bench: WordBench, words: Sequence[str] | None = None) -> list[WordRow]:
@@ -101,14 +106,23 @@ def _alike(bench: WordBench) -> list[str]:
 
 
 def _overall(bench: WordBench, words: Sequence[str] | None = None) -> str:
-    head = ["Method", "Forgotten", "Synonyms", "Others", "FID", "Seconds", "Words", "Results"]
+    rows = word_rows(bench, words)
+    helps = list(dict.fromkeys(key for row in rows for key in row.helped))
+    steps = list(dict.fromkeys(step for row in rows for step in row.taught))
+    head = ["Method", "Forgotten", "Synonyms", "Others", "FID"]
+    head += [f"{kind.capitalize()} {strength:g}" for kind, strength in helps]
+    head += [f"Taught again for {' · '.join(map(str, steps))} steps"] if steps else []
+    head += ["Seconds", "Words", "Results"]
     lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 1)])]
-    for row in word_rows(bench, words):
+    for row in rows:
         target = _cell(row.target, 1)
         if row.distance is not None:
             target += f" ({fixed(row.distance.mean, 1)})"
         cells = [row.method, target, _cell(row.synonyms, 1), _cell(row.others, 1)]
-        cells += [_cell(row.fid, 2), _cell(row.seconds, 0), str(row.words), str(row.results)]
+        cells += [_cell(row.fid, 2), *(_cell(row.helped.get(key), 1) for key in helps)]
+        curve = " · ".join(_mean(row.taught.get(step)) for step in steps)
+        cells += [curve if row.taught else DASH] if steps else []
+        cells += [_cell(row.seconds, 0), str(row.words), str(row.results)]
         lines.append(_pipes(cells))
     return "\n".join(lines)
 
@@ -141,7 +155,31 @@ def _row(label: str, found: Sequence[WordResult], reference: dict[str, float | N
         words=len({one.word for one in found if one.word}),
         results=len(found),
         errors=tuple(one.error for one in found if one.error),
+        helped=_stats(_helped(found)),
+        taught=_stats(_taught(found)),
     )
+
+
+def _helped(found: Iterable[WordResult]) -> Iterator[tuple[tuple[str, float], float]]:
+    for one in found:
+        for probe in one.probes:
+            if probe.probe != "plain":  # which is the first column
+                yield from (((probe.probe, probe.strength), x) for x in probe.recognised.values())
+
+
+def _taught(found: Iterable[WordResult]) -> Iterator[tuple[int, float]]:
+    for one in found:
+        if one.relearn is not None:
+            for curve in one.relearn.curves.values():
+                yield from zip(one.relearn.steps, curve, strict=True)
+
+
+def _stats(pairs: Iterable[tuple[Key, float]]) -> dict[Key, Stat]:
+    """Means of the values with equal keys, in the order of the first ones."""
+    groups: dict[Key, list[float]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: one for key, values in groups.items() if (one := stat(values)) is not None}
 
 
 def _stat_of(found: Iterable[WordResult], name: str) -> Stat | None:

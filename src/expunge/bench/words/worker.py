@@ -16,8 +16,9 @@ from ...core.guard import Guard
 from ...core.precision import autocast
 from ...core.unlearn import Unlearned, unlearn
 from ...data import LatentSet
-from ...evaluation import DrawingPlan, ImageJudge, Seen, look_at_drawings
+from ...evaluation import DrawingPlan, DrawnRelearning, ImageJudge, Seen, look_at_drawings
 from ...evaluation.details import plain
+from ...evaluation.drawing_probes import draw_with_help, teach_again
 from ...evaluation.evaluate import versions
 from ...tasks import with_denoiser
 from ...workflow.scenes import load_scene
@@ -34,6 +35,8 @@ from ..store import Store, key_of
 from .config import WordPlan
 from .jobs import WordJob
 from .result import WordKind, WordResult
+
+_NAME = "model"  # of the one that a result is about
 
 
 class WordWorker(Carrier[WordJob, None, WordResult]):
@@ -76,6 +79,8 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
             settings = asdict(method)  # type: ignore[call-overload]  # every method is one
             parts += [method.name, settings, job.seed, config.weighting, config.ceiling]
             parts.append(config.precision)
+        if job.word and config.probes is not None:
+            parts.append(config.probes.model_dump())
         return key_of(*parts)
 
     def known(self, job: WordJob, prepared: None = None) -> WordResult | None:
@@ -146,8 +151,34 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         place = torch.device("cpu")
         with autocast(self._plan.config.precision, place):
             look = look_at_drawings(pipeline, plan, self.judge, self._real(word))
-        found = vars(look)
-        return found | self._losses(model, word, place) if job.word else found
+            if not job.word:
+                return vars(look)
+            found = vars(look) | self._probed(pipeline, plan, word)
+        return found | self._losses(model, word, place)
+
+    def _probed(self, pipeline: Any, plan: DrawingPlan, word: str) -> dict[str, Any]:
+        """What is drawn of the word with the help of the original, and once it was taught again."""
+        asked, judge = self._plan.config.probes, self.judge
+        if asked is None:
+            return {}
+        original = self._net(self.scene.latents, self._plan.config.seed, "original").model
+        found: dict[str, Any] = {
+            "probes": draw_with_help(
+                {_NAME: pipeline},
+                original,
+                plan,
+                judge,
+                completion=asked.completion,
+                noise=asked.noise,
+            )
+        }
+        if asked.relearn:
+            attack = DrawnRelearning(
+                steps=tuple(asked.relearn), lr=asked.lr, batch_size=asked.batch_size
+            )
+            data, task = self.scene.without(word), self.scene.task()
+            found["relearn"] = teach_again({_NAME: pipeline}, plan, judge, task, data, attack)
+        return found
 
     def _real(self, word: str) -> Seen:
         """What the judge sees in real images of all but ``word``, for all methods alike."""
