@@ -61,7 +61,7 @@ def test_every_shipped_bench_of_words_is_loaded(path: Path) -> None:
 
     plan = load_word_bench(path)
     photographs, digits = imagenette.NAMES, digits_in_words.NAMES
-    compared = {"Scissorhands", "SalUn", "Selective Amnesia"}
+    compared = {"Scissorhands", "SalUn", "Selective Amnesia", "Fine-tuning"}
     probed = {"Scissorhands", "Scissorhands, no trim", "SalUn", "ESD-x"}
     names, words, methods, seeds = {
         "words-imagenette64": (photographs, photographs, {*compared, "ESD-x"}, {0, 1, 2}),
