@@ -75,7 +75,8 @@ def probe_drawings(
     if "original" not in pipelines:
         raise InputError(f"expected a pipeline called original, got {', '.join(pipelines)}")
     _, first = denoiser_of(pipelines["original"])
-    found = draw_with_help(pipelines, first, plan, judge, completion=completion, noise=noise)
+    kinds = {"plain": [0.0], "completion": completion, "noise": noise}
+    found = draw_with_help(pipelines, first, plan, judge, kinds)
     return record.model_copy(update={"drawing_probes": found})
 
 
@@ -84,12 +85,12 @@ def draw_with_help(
     first: nn.Module,
     plan: DrawingPlan,
     judge: ImageJudge,
-    *,
-    completion: Sequence[float],
-    noise: Sequence[float],
+    kinds: Mapping[str, Sequence[float]],
 ) -> list[DrawingProbe]:
-    """What ``probe_drawings`` puts into a record; ``first`` is the denoiser that helps."""
-    kinds = {"plain": [0.0], "completion": completion, "noise": noise}
+    """What ``probe_drawings`` puts into a record: kinds of help, each at some strengths.
+
+    ``first`` is the denoiser that helps.
+    """
     found = []
     for kind, strengths in kinds.items():
         for strength in strengths:

@@ -16,7 +16,7 @@ from .compared_drawings import (
 from .drawing import DrawingPlan, draw_all
 from .image_judge import ImageJudge, Seen
 
-_NAME = "model"
+MODEL = "model"  # the name of the one that is looked at
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ def look_at_drawings(
     """
     check_labels(plan, judge)
     seen = judge.look(draw_all(pipeline, plan))
-    prompts = recognised(plan, judge, {_NAME: seen})
+    prompts = recognised(plan, judge, {MODEL: seen})
     aim = real if isinstance(real, Seen) else judge.look(real)
     return Look(
-        mean_recognised(prompts, _NAME, ("target",)),
-        mean_recognised(prompts, _NAME, ("synonym",)),
-        mean_recognised(prompts, _NAME, KEPT),
+        mean_recognised(prompts, MODEL, ("target",)),
+        mean_recognised(prompts, MODEL, ("synonym",)),
+        mean_recognised(prompts, MODEL, KEPT),
         distance_of_kept(plan, seen, aim.features),
         prompts,
     )

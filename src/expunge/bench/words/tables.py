@@ -163,8 +163,7 @@ def _row(label: str, found: Sequence[WordResult], reference: dict[str, float | N
 def _helped(found: Iterable[WordResult]) -> Iterator[tuple[tuple[str, float], float]]:
     for one in found:
         for probe in one.probes:
-            if probe.probe != "plain":  # which is the first column
-                yield from (((probe.probe, probe.strength), x) for x in probe.recognised.values())
+            yield from (((probe.probe, probe.strength), x) for x in probe.recognised.values())
 
 
 def _taught(found: Iterable[WordResult]) -> Iterator[tuple[int, float]]:

@@ -20,6 +20,7 @@ from ...evaluation import DrawingPlan, DrawnRelearning, ImageJudge, Seen, look_a
 from ...evaluation.details import plain
 from ...evaluation.drawing_probes import draw_with_help, teach_again
 from ...evaluation.evaluate import versions
+from ...evaluation.look import MODEL
 from ...tasks import with_denoiser
 from ...workflow.scenes import load_scene
 from ...workflow.trained import Net, Options
@@ -35,8 +36,6 @@ from ..store import Store, key_of
 from .config import WordPlan
 from .jobs import WordJob
 from .result import WordKind, WordResult
-
-_NAME = "model"  # of the one that a result is about
 
 
 class WordWorker(Carrier[WordJob, None, WordResult]):
@@ -162,22 +161,14 @@ class WordWorker(Carrier[WordJob, None, WordResult]):
         if asked is None:
             return {}
         original = self._net(self.scene.latents, self._plan.config.seed, "original").model
-        found: dict[str, Any] = {
-            "probes": draw_with_help(
-                {_NAME: pipeline},
-                original,
-                plan,
-                judge,
-                completion=asked.completion,
-                noise=asked.noise,
-            )
-        }
+        one, kinds = {MODEL: pipeline}, {"completion": asked.completion, "noise": asked.noise}
+        found: dict[str, Any] = {"probes": draw_with_help(one, original, plan, judge, kinds)}
         if asked.relearn:
             attack = DrawnRelearning(
                 steps=tuple(asked.relearn), lr=asked.lr, batch_size=asked.batch_size
             )
             data, task = self.scene.without(word), self.scene.task()
-            found["relearn"] = teach_again({_NAME: pipeline}, plan, judge, task, data, attack)
+            found["relearn"] = teach_again(one, plan, judge, task, data, attack)
         return found
 
     def _real(self, word: str) -> Seen:
