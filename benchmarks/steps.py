@@ -19,8 +19,8 @@ from expunge.core import Run, UnlearningData
 from expunge.core.precision import with_precision
 from expunge.data import ImageSet
 from expunge.methods import Scissorhands
-from expunge.methods.plan import make_plan
-from expunge.methods.repair import Repair
+from expunge.methods.scissorhands.plan import make_plan
+from expunge.methods.scissorhands.repair import Repair
 from expunge.tasks import Classification
 from expunge.training import make_recipe
 from expunge.training.train import fit

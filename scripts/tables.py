@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.bench import Bench, WordBench
-from expunge.bench.rows import sections
-from expunge.bench.tables import LEGEND, body, pipe_table
 from expunge.bench.words.tables import word_tables
 from expunge.core import InputError, Record
+from expunge.reporting.bench.rows import sections
+from expunge.reporting.bench.tables import LEGEND, body, pipe_table
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHES = ROOT / "results" / "bench"

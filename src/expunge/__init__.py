@@ -89,7 +89,17 @@ if TYPE_CHECKING:
     from .models import load_weights as load_weights
     from .models import save_single_file as save_single_file
     from .models import save_weights as save_weights
-    from .report import report as report
+    from .reporting import report as report
+    from .runs import check_run as check_run
+    from .runs import demo as demo
+    from .runs import demo_config as demo_config
+    from .runs import erase as erase
+    from .runs import evaluate_weights as evaluate_weights
+    from .runs import explain as explain
+    from .runs import measure_memorisation as measure_memorisation
+    from .runs import run_seeds as run_seeds
+    from .runs import run_unlearn as run_unlearn
+    from .runs import text_to_image_demo as text_to_image_demo
     from .tasks import Classification as Classification
     from .tasks import Denoising as Denoising
     from .tasks import Noising as Noising
@@ -97,8 +107,8 @@ if TYPE_CHECKING:
     from .tasks import denoiser_of as denoiser_of
     from .tasks import text_to_image as text_to_image
     from .tasks import with_denoiser as with_denoiser
-    from .tasks.pixels import ClassPipeline as ClassPipeline
-    from .tasks.pixels import PixelPipeline as PixelPipeline
+    from .tasks.diffusion.pixel_pipelines import ClassPipeline as ClassPipeline
+    from .tasks.diffusion.pixel_pipelines import PixelPipeline as PixelPipeline
     from .training import RECIPES as RECIPES
     from .training import Recipe as Recipe
     from .training import Sisa as Sisa
@@ -108,16 +118,6 @@ if TYPE_CHECKING:
     from .training import train as train
     from .training import train_sisa as train_sisa
     from .training import unlearn_sisa as unlearn_sisa
-    from .workflow import check_run as check_run
-    from .workflow import demo as demo
-    from .workflow import demo_config as demo_config
-    from .workflow import erase as erase
-    from .workflow import evaluate_weights as evaluate_weights
-    from .workflow import explain as explain
-    from .workflow import measure_memorisation as measure_memorisation
-    from .workflow import run_seeds as run_seeds
-    from .workflow import run_unlearn as run_unlearn
-    from .workflow import text_to_image_demo as text_to_image_demo
 
 __version__ = "0.1.0"
 
@@ -141,15 +141,16 @@ _HOMES = {
         "FisherForgetting GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus "
         "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
+    "reporting": "report",
     "models": "build_net load_pipeline load_weights save_single_file save_weights",
     "tasks": (
         "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
     ),
-    "tasks.pixels": "ClassPipeline PixelPipeline",
+    "tasks.diffusion.pixel_pipelines": "ClassPipeline PixelPipeline",
     "training": (
         "RECIPES Recipe Sisa SisaUnlearned load_sisa make_recipe train train_sisa unlearn_sisa"
     ),
-    "workflow": (
+    "runs": (
         "check_run demo demo_config erase evaluate_weights explain measure_memorisation run_seeds "
         "run_unlearn text_to_image_demo"
     ),
@@ -158,8 +159,6 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 
 def __getattr__(name: str) -> Any:
-    if name == "report":
-        return _import_module(".report", __name__)  # a package that can be called
     if name not in _HOME_OF:
         raise AttributeError(f"module 'expunge' has no attribute {name!r}")
     value = getattr(_import_module(f".{_HOME_OF[name]}", __name__), name)
@@ -168,4 +167,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME_OF, "report"})
+    return sorted({*globals(), *_HOME_OF})

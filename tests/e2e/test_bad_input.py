@@ -117,7 +117,7 @@ def test_forget_sets(forget, says, refused) -> None:
 
 def test_an_id_of_the_test_set(refused, config) -> None:
     from expunge.config import load_config
-    from expunge.workflow import prepare
+    from expunge.runs import prepare
 
     name = prepare(load_config(config)).data.test.ids[0]
     refused(f"data.forget={{kind='ids', ids=['{name}']}}", says=[name, "test"])

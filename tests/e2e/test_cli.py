@@ -185,7 +185,7 @@ def test_the_words_of_the_process_are_the_default(monkeypatch, capsys) -> None:
 
 
 def test_only_a_process_of_its_own_changes_how_it_keeps_memory(expunge, monkeypatch) -> None:
-    from expunge.core import allocator
+    from expunge.cli import allocator
 
     calls = []
     monkeypatch.setattr(allocator, "keep_freed_memory", lambda: calls.append(1))
@@ -222,13 +222,12 @@ def test_importing_is_light_and_the_module_can_be_run() -> None:
 
 def test_names_of_the_package_lead_to_the_same_things() -> None:
     import expunge as package
-    from expunge.report import html
+    from expunge.reporting.run import html
 
-    assert package.report.render is html.render
-    assert callable(package.report)
+    assert package.report is html.report
     assert package.unlearn.__module__ == "expunge.core.unlearn"
-    with pytest.raises(AttributeError, match=r"module 'expunge.report' has no attribute 'x'"):
-        _ = package.report.x
+    with pytest.raises(AttributeError, match=r"module 'expunge' has no attribute 'x'"):
+        _ = package.x
 
 
 ROW = {"doing": "unlearn", "stage": "repair", "step": 4, "total": 10, "retain_loss": 0.12345}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.unit.report.test_report_html import Page
 
-from expunge.workflow.explanation import choose
+from expunge.runs.explanation import choose
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.shown import Shown
 from tests.unit.bench import benches
 
-from expunge.bench.leaderboard import leaderboard
+from expunge.reporting.bench.leaderboard import leaderboard
 
 NAMES = """() => [...document.querySelector('table.board').tBodies[1].rows].map(
   row => row.cells[0].dataset.key)"""

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.shown import Shown
 from tests.unit.report import records
 
-from expunge.report import report
+from expunge.reporting import report
 
 PAGES = {
     "full": records.full,

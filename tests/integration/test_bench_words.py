@@ -13,9 +13,9 @@ from expunge.bench.words.jobs import WordJob
 from expunge.bench.words.result import WordResult
 from expunge.bench.words.worker import WordWorker
 from expunge.cli import main
+from expunge.runs import scenes
+from expunge.runs.generator import denoiser_name
 from expunge.training import RECIPES
-from expunge.workflow import scenes
-from expunge.workflow.word_scenes import denoiser_name
 
 CONFIG = """
 title = "Digits"
@@ -92,7 +92,7 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("expunge.bench.words.worker.unlearn", forbidden)
-        patch.setattr("expunge.workflow.word_scenes.train", forbidden)
+        patch.setattr("expunge.runs.generator.train", forbidden)
         assert main(words) == 0
     again = WordBench.load(tmp_path / "out" / "bench.json")
     assert again.results == found.results

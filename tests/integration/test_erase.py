@@ -96,7 +96,7 @@ def test_images_may_come_from_a_folder(saved: Path, tmp_path: Path) -> None:
 def test_images_of_a_folder_come_at_the_size_of_drawings(
     name: str, saved: Path, tmp_path: Path
 ) -> None:
-    from expunge.workflow.erasure import _side
+    from expunge.runs.erasure import _side
 
     asked = SimpleNamespace(pipeline=load_pipeline(saved / name), config=request(tmp_path))
     # FLUX is drawn at 128 cells a side, whatever its parts are; the others at 8, of 2 pixels.

@@ -10,8 +10,8 @@ pytest.importorskip("diffusers")
 
 from expunge import PixelPipeline, Record, text_to_image_demo
 from expunge.core import InputError
+from expunge.runs import generator_demo as word_demo
 from expunge.training import RECIPES
-from expunge.workflow import word_demo
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from expunge import run_unlearn
-from expunge.workflow import check_run, prepare
-from expunge.workflow.seeds import run_seeds
+from expunge.runs import check_run, prepare
+from expunge.runs.seeds import run_seeds
 
 PLAN = ("data.canaries={count=20, seed=3}", "data.forget={kind='canaries'}")
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from expunge.core import DataError, GuardError, InputError
-from expunge.workflow.folder import MEGABYTE, OutputFolder
+from expunge.runs.folder import MEGABYTE, OutputFolder
 
 
 def test_a_folder_below_a_file_is_refused(tmp_path) -> None:

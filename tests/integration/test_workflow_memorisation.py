@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from expunge import InputError, measure_memorisation
-from expunge.workflow import prepare
+from expunge.runs import prepare
 
 SCORES = "data.forget={kind='most-memorised', scores='%s', fraction=0.1}"
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from expunge.core import ConfigError, GuardError, InputError, Record
 from expunge.data import request_digest
-from expunge.workflow import check_run, demo, evaluate_weights, prepare, run_seeds, run_unlearn
+from expunge.runs import check_run, demo, evaluate_weights, prepare, run_seeds, run_unlearn
 
 FILES = {"record.json", "report.html", "model.safetensors"}
 
@@ -94,7 +94,7 @@ def test_references_are_independent_nets(finished) -> None:
 
 
 def test_references_never_read_the_forget_set(make_config, tmp_path, monkeypatch) -> None:
-    module, read = sys.modules["expunge.workflow.trained"], []
+    module, read = sys.modules["expunge.runs.models"], []
     train = module.train
 
     def listening(model, dataset, recipe, **kwargs):

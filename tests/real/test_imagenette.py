@@ -11,8 +11,9 @@ import torch
 
 from expunge.core import DataError, InputError
 from expunge.data import decode_latents, encode_images, load_source
+from expunge.models.diffusion import small_imagenette as imagenette
+from expunge.models.diffusion import tokenizers as clip_vocabulary
 from expunge.tasks import Noising
-from expunge.workflow import clip_vocabulary, imagenette
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

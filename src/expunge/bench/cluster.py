@@ -6,11 +6,11 @@ from typing import Any
 
 from ..core.errors import InputError
 from ..core.run import Log
-from ..workflow.trained import Options
+from ..runs.models import Options
+from ..runs.store import Store
 from .config import Plan
 from .jobs import jobs
 from .run import compute
-from .store import Store
 from .worker import Worker
 
 LOCAL = "local"

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from ..config import Config, overridden, parse_config, read_toml, translate
-from ..config.section import Section
 from ..core.checks import did_you_mean
 from ..core.errors import ConfigError
+from ..core.section import Section
 from .spaces import Space, read_space
 
 AXES = ("data", "model", "scenario", "method")

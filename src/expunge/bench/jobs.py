@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..core.bench_results import Kind
 from .config import Plan, Setting
-from .result import Kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from ..core.bench_results import Bench
+from ..runs.store import Store
 from .jobs import Job
-from .result import Bench
-from .store import Store
 from .worker import Worker
 
 

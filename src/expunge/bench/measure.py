@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..core.bench_results import Curve
 from ..core.errors import GuardError
 from ..evaluation.relearn import Relearning, measured_set, relearn_curve
 from ..evaluation.representation import layer_cka
 from ..evaluation.score import SetScores, score_sets, summarise
 from ..metrics import accuracy
-from ..workflow.prepare import Prepared
-from .result import Curve
+from ..runs.classifier import Prepared
 
 
 def measure(

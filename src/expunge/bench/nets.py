@@ -5,8 +5,8 @@ from torch import nn
 from ..core.batches import derive_seed
 from ..core.method import Method
 from ..core.unlearn import Unlearned, model_digest, unlearn
-from ..workflow.prepare import Prepared
-from ..workflow.trained import (
+from ..runs.classifier import Prepared
+from ..runs.models import (
     Net,
     Options,
     Training,
@@ -15,7 +15,7 @@ from ..workflow.trained import (
     original_training,
     reference_training,
 )
-from .store import Store
+from ..runs.store import Store
 
 
 class Nets:

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 
 from ..core.batches import seeded
+from ..core.bench_results import RESULT_SCHEMA, Trial
 from ..core.data import UnlearningData, take
 from ..core.errors import GuardError, InputError, ModelError
 from ..core.method import Method
 from ..core.record import Scores
 from ..evaluation.score import score_model
 from ..metrics import average_gap
+from ..runs.classifier import Prepared
+from ..runs.store import Store, key_of
 from ..tasks.labels import absent_labels
-from ..workflow.prepare import Prepared
 from .config import Setting, TuneConfig
 from .nets import Nets
-from .result import RESULT_SCHEMA, Trial
-from .store import Store, key_of
 from .tune import tune
 
 RETAINED = 10_000

@@ -8,16 +8,16 @@ from pathlib import Path
 from time import sleep
 from typing import Generic, TypeVar
 
+from ..core.bench_results import Bench, Result, Tuning
 from ..core.errors import ExpungeError
 from ..core.run import Log
-from ..workflow.trained import Options
+from ..reporting.bench.pages import write_pages, write_results
+from ..runs.models import Options
+from ..runs.store import Store, Warn
 from .carrier import Carrier, JobT, PreparedT, ResultT
 from .config import Plan
 from .jobs import Job, jobs
 from .known import adopt
-from .pages import write_pages, write_results
-from .result import Bench, Result, Tuning
-from .store import Store, Warn
 from .worker import Worker
 
 WAIT_SECONDS = 2.0

@@ -7,20 +7,20 @@ from typing import Any
 from torch import nn
 
 from .. import __version__
+from ..core.bench_results import RESULT_SCHEMA, Result, Tuning
 from ..core.errors import GuardError, ModelError
 from ..core.method import Method
 from ..evaluation.details import plain
 from ..evaluation.evaluate import versions
-from ..workflow.prepare import Loaded, Prepared, load, prepare
-from ..workflow.trained import Options, reference_training
+from ..runs.classifier import Loaded, Prepared, load, prepare
+from ..runs.models import Options, reference_training
+from ..runs.store import Store, key_of
 from .carrier import Carrier
 from .config import Plan, Setting
 from .jobs import Job
 from .measure import measure
 from .nets import Nets
 from .pilot import Pilot
-from .result import RESULT_SCHEMA, Result, Tuning
-from .store import Store, key_of
 
 
 class Worker(Carrier[Job, Prepared, Result]):

@@ -1,5 +1,6 @@
 """What a run is asked to do: TOML in, checked objects out, all problems at once."""
 
+from ..core.section import Section as Section
 from .erase import EraseConfig as EraseConfig
 from .erase import load_erase as load_erase
 from .erase import wordings as wordings
@@ -11,4 +12,3 @@ from .problems import translate as translate
 from .schema import Config as Config
 from .schema import DataConfig as DataConfig
 from .schema import json_schema as json_schema
-from .section import Section as Section

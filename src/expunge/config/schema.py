@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from ..core.method import Method
+from ..core.request import CanaryConfig, CanaryForget, Forget
+from ..core.section import Section
 from ..methods import METHODS
 from ..training import RECIPES, Recipe
-from .forget import CanaryConfig, CanaryForget, Forget
-from .section import Section
 from .tables import build_method, build_recipe, method_schema, recipe_schema
 
 Share = Annotated[float, Field(ge=0, lt=1)]

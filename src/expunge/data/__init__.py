@@ -1,12 +1,12 @@
 """Image sets, named sources of them, and lists of what to forget."""
 
 from .bundle import Bundle, Canaries
-from .canaries import plant_canaries
-from .forget_list import request_digest, select_forget
-from .images import Augmentation, ImageSet
-from .latents import LatentSet, decode_latents, encode_images
-from .prompt_list import ListedPrompt, load_prompts
-from .sources import SOURCES, load_source
+from .images.image_set import Augmentation, ImageSet
+from .images.latents import LatentSet, decode_latents, encode_images
+from .requests.canaries import plant_canaries
+from .requests.select import request_digest, select_forget
+from .sources.load import SOURCES, load_source
+from .text.prompts import ListedPrompt, load_prompts
 
 __all__ = [
     "SOURCES",

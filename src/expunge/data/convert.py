@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from ..core.errors import DataError
-from ..tasks.forms import unpack
-from .decode import to_pixels
-from .images import ImageSet
+from ..tasks.batches import unpack
+from .images.decode import to_pixels
+from .images.image_set import ImageSet
 
 _CHECKED_TWICE = 8  # items read again, to find sets that augment
 _ROUNDING = 1e-3  # in grey levels; what float32 leaves of a multiple of 1/255

@@ -1,19 +1,20 @@
 """How well a run did: scores, relearn curves, a verdict, and the record of it all."""
 
-from .compared_drawings import evaluate_drawings as evaluate_drawings
-from .drawing import DrawingPlan as DrawingPlan
-from .drawing import Prompt as Prompt
-from .drawing import draw as draw
-from .drawing_probes import DrawnRelearning as DrawnRelearning
-from .drawing_probes import probe_drawings as probe_drawings
-from .drawing_probes import relearn_drawings as relearn_drawings
 from .evaluate import evaluate as evaluate
-from .exposed import count_exposed as count_exposed
+from .generation.compare import evaluate_drawings as evaluate_drawings
+from .generation.exposure import count_exposed as count_exposed
+from .generation.judge import ImageJudge as ImageJudge
+from .generation.judge import Seen as Seen
+from .generation.probes import DrawnRelearning as DrawnRelearning
+from .generation.probes import probe_drawings as probe_drawings
+from .generation.probes import relearn_drawings as relearn_drawings
+from .generation.sampling import DrawingPlan as DrawingPlan
+from .generation.sampling import Prompt as Prompt
+from .generation.sampling import draw as draw
+from .generation.score import Look as Look
+from .generation.score import look_at_drawings as look_at_drawings
+from .generation.verdict import judge_drawings as judge_drawings
 from .grad_cam import grad_cam as grad_cam
-from .image_judge import ImageJudge as ImageJudge
-from .image_judge import Seen as Seen
-from .look import Look as Look
-from .look import look_at_drawings as look_at_drawings
 from .relearn import UNTIL_RELEARNT as UNTIL_RELEARNT
 from .relearn import Relearning as Relearning
 from .relearn import relearn_curve as relearn_curve
@@ -27,4 +28,3 @@ from .score import score_sets as score_sets
 from .score import summarise as summarise
 from .verdict import NOT_A_PROOF as NOT_A_PROOF
 from .verdict import judge as judge
-from .verdict_on_drawings import judge_drawings as judge_drawings

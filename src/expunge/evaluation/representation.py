@@ -15,7 +15,7 @@ from ..core.isolation import isolated_randomness
 from ..core.precision import resolve_precision
 from ..core.run import Run
 from ..metrics import linear_cka
-from ..tasks.forms import unpack
+from ..tasks.batches import unpack
 from .details import spaced
 from .score import evaluating, on_device
 

@@ -14,8 +14,8 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
 from ..kernels.reinit import reset_model
-from .descent import Descent, fitting_batch
-from .teachers import divergence, frozen_copy, logits_of, taught
+from ..training.descent import Descent, fitting_batch
+from ._shared.teachers import divergence, frozen_copy, logits_of, taught
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from ..core.errors import ModelError
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
-from .descent import Descent, fitting_batch
-from .presets import Published
-from .teachers import Logits, logits_of
+from ..training.descent import Descent, fitting_batch
+from ._shared.presets import Published
+from ._shared.teachers import Logits, logits_of
 
 
 @dataclass(frozen=True, kw_only=True)

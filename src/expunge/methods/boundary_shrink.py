@@ -13,9 +13,9 @@ from ..core.data import Split, UnlearningData
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
-from .descent import Descent, fitting_batch
-from .presets import Published
-from .teachers import Logits, frozen_copy, logits_of
+from ..training.descent import Descent, fitting_batch
+from ._shared.presets import Published
+from ._shared.teachers import Logits, frozen_copy, logits_of
 
 
 @dataclass(frozen=True, kw_only=True)

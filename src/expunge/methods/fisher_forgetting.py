@@ -12,7 +12,7 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import fisher_noise
-from .passes import check_finite_update, fisher_diagonals, trainable
+from ._shared.passes import check_finite_update, fisher_diagonals, trainable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from ..core.data import Split, UnlearningData
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
-from .descent import Descent, fitting_batch
-from .presets import Published
+from ..training.descent import Descent, fitting_batch
+from ._shared.presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)

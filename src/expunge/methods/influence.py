@@ -20,7 +20,7 @@ from ..kernels import (
     split_samples,
     unflatten,
 )
-from .passes import (
+from ._shared.passes import (
     CHUNK,
     Pass,
     averages,
@@ -28,7 +28,7 @@ from .passes import (
     mean_hessian_product,
     trainable,
 )
-from .presets import Published
+from ._shared.presets import Published
 
 SOLVERS = ("woodfisher", "cg")
 

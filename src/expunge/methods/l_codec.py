@@ -14,8 +14,8 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
 from ..kernels import Conjugate, flatten, forward_selection, unflatten
-from .passes import CHUNK, Pass, check_finite_update, mean_hessian_product
-from .rows import Layer, block_of, perturbed, row_layers
+from ._shared.passes import CHUNK, Pass, check_finite_update, mean_hessian_product
+from ._shared.rows import Layer, block_of, perturbed, row_layers
 
 _CONVERGED = 1e-6  # of the residual relative to the gradient
 

@@ -12,7 +12,7 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import frozen_statistics, inner, squared_norm
-from .descent import Descent, fitting_batch
+from ..training.descent import Descent, fitting_batch
 
 _LEAST = 1e-6  # of 1 + cos: gradients this opposed have nothing to agree on but rounding
 

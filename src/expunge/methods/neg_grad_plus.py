@@ -11,7 +11,7 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import frozen_statistics
-from .descent import Descent, fitting_batch
+from ..training.descent import Descent, fitting_batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
-from .descent import Descent, fitting_batch
+from ..training.descent import Descent, fitting_batch
 
 
 @dataclass(frozen=True, kw_only=True)

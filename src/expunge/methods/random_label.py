@@ -10,8 +10,8 @@ from ..core.data import Split, UnlearningData
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
-from .descent import Descent
-from .relabel import RELABEL, Mixed, descend_on_wrong_labels
+from ..training.descent import Descent
+from ._shared.relabel import RELABEL, Mixed, descend_on_wrong_labels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from ..core.task import Task
 from ..kernels.reinit import reset_model
 from ..training.recipes import RECIPES, make_recipe
 from ..training.train import fit
-from .presets import Published
+from ._shared.presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
-from .concepts import denoises, denoising_of
-from .descent import Descent, fitting_batch
-from .presets import Published
-from .relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
+from ..training.descent import Descent, fitting_batch
+from ._shared.presets import Published
+from ._shared.relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
+from .diffusion.concepts import denoises, denoising_of
 
 MASKS = ("gradient", "random")
 

@@ -13,8 +13,8 @@ from ..core.data import Split, UnlearningData
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
-from .descent import Descent, fitting_batch
-from .teachers import Logits, divergence, frozen_copy, logits_of, taught
+from ..training.descent import Descent, fitting_batch
+from ._shared.teachers import Logits, divergence, frozen_copy, logits_of, taught
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import frozen_statistics, squared_norm
-from .descent import Descent, fitting_batch
-from .passes import fisher_diagonals
+from ..training.descent import Descent, fitting_batch
+from ._shared.passes import fisher_diagonals
 
 _BATCH = 128  # that of the published settings, where most other methods here take 256
 

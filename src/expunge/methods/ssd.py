@@ -12,7 +12,7 @@ from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import dampen_
-from .passes import fisher_diagonals, trainable
+from ._shared.passes import fisher_diagonals, trainable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,9 @@ from ..core.errors import InputError
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
-from ..tasks.forms import join_batches, repeat_sample, unpack, with_inputs
+from ..tasks.batches import join_batches, repeat_sample, unpack, with_inputs
 from ..tasks.labels import with_labels
-from .descent import Descent, fitting_batch
+from ..training.descent import Descent, fitting_batch
 
 
 @dataclass(frozen=True, kw_only=True)

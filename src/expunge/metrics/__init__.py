@@ -13,7 +13,7 @@ from .gap import mean_scores as mean_scores
 from .histogram import confidence_edges as confidence_edges
 from .histogram import histogram as histogram
 from .histogram import loss_edges as loss_edges
-from .membership_svc import membership_svc as membership_svc
+from .membership.svc import membership_svc as membership_svc
 from .memorisation import memorisation_scores as memorisation_scores
 from .published_scores import clip_score as clip_score
 from .published_scores import inception_fid as inception_fid

@@ -11,7 +11,7 @@ from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.task import Batch
-from .forms import unpack
+from .batches import unpack
 
 
 @dataclass(frozen=True)

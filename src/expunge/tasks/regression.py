@@ -9,7 +9,7 @@ from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.task import Batch
-from .forms import unpack
+from .batches import unpack
 
 _CEILING = 10.0  # in units of the variance of the targets
 _CHUNK = 1000

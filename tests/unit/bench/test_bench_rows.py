@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.bench import benches
 
-from expunge.bench.result import Bench, Result
-from expunge.bench.row import Row, Stat, stat
-from expunge.bench.rows import planned_seeds, rows, sections
+from expunge.core.bench_results import Bench, Result
 from expunge.core.errors import InputError
+from expunge.reporting.bench.row import Row, Stat, stat
+from expunge.reporting.bench.rows import planned_seeds, rows, sections
 
 PLACE = benches.SCENARIOS[0]
 

@@ -5,10 +5,10 @@ import re
 import pytest
 from tests.unit.bench import benches
 
-from expunge.bench.caption import tuning_text
-from expunge.bench.result import Bench
-from expunge.bench.row import Stat
-from expunge.bench.tables import DASH, escape_latex, latex, markdown, spread
+from expunge.core.bench_results import Bench
+from expunge.reporting.bench.caption import tuning_text
+from expunge.reporting.bench.row import Stat
+from expunge.reporting.bench.tables import DASH, escape_latex, latex, markdown, spread
 
 HOSTILE = "a|b_c&d%e$f#g{h}i~j^k\\l<m>`n`*o*--p\nq"
 

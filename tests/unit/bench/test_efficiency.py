@@ -3,8 +3,8 @@
 import pytest
 from tests.unit.bench import benches
 
-from expunge.bench.efficiency import paper_ratio
-from expunge.bench.rows import rows
+from expunge.reporting.bench.efficiency import paper_ratio
+from expunge.reporting.bench.rows import rows
 from expunge.training.recipes import RECIPES, make_recipe
 
 

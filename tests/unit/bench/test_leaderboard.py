@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.pages import Page
 from tests.unit.bench import benches
 
-from expunge.bench.charts import pareto_figure, pareto_front, relearn_figure
-from expunge.bench.leaderboard import MOST_TRIALS, leaderboard, render
-from expunge.bench.rows import sections
 from expunge.core.errors import InputError
+from expunge.reporting.bench.charts import pareto_figure, pareto_front, relearn_figure
+from expunge.reporting.bench.leaderboard import MOST_TRIALS, leaderboard, render
+from expunge.reporting.bench.rows import sections
 
 LIMIT = 2_000_000
 HOSTILE = "<script>alert(1)</script>'\"&--></style><!--<img src=x onerror=alert(2)>{{ 7*7 }}"

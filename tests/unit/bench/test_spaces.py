@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from expunge.bench.result import Trial
 from expunge.bench.spaces import Choice, Range, read_space
 from expunge.bench.tune import tune
 from expunge.core import InputError
+from expunge.core.bench_results import Trial
 
 
 def read(table, method=None) -> tuple[dict, list[str]]:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from expunge.bench import Store
-from expunge.bench.store import key_of
+from expunge.runs.store import key_of
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from expunge.config.load import parse_value
 from expunge.config.problems import show
 from expunge.core.errors import ConfigError
 from expunge.methods import METHODS, FineTune, SalUn, Scissorhands
+from expunge.runs import demo_config
 from expunge.training import RECIPES
-from expunge.workflow import demo_config
 
 GOOD: dict[str, Any] = {
     "data": {"source": "digits", "forget": {"kind": "random", "fraction": 0.1}},
@@ -57,7 +57,8 @@ def test_every_shipped_config_is_loaded(path: Path, data_folder: Path) -> None:
 def test_every_shipped_bench_of_words_is_loaded(path: Path) -> None:
     pytest.importorskip("diffusers")
     from expunge.bench.words.jobs import word_jobs
-    from expunge.workflow import digits_in_words, imagenette
+    from expunge.models.diffusion import small_imagenette as imagenette
+    from expunge.models.diffusion import tiny_digits as digits_in_words
 
     plan = load_word_bench(path)
     photographs, digits = imagenette.NAMES, digits_in_words.NAMES

@@ -10,7 +10,7 @@ from data_files import encoded, random_pixels
 from PIL import Image
 
 from expunge.core import DataError
-from expunge.data.decode import decode_images, resize_images
+from expunge.data.images.decode import decode_images, resize_images
 
 
 def nchw(pixels: np.ndarray) -> torch.Tensor:

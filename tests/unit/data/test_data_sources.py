@@ -11,7 +11,7 @@ from data_files import encoded, random_pixels, write_table
 
 from expunge.core import DataError, InputError
 from expunge.data import SOURCES, Augmentation, Bundle, load_source
-from expunge.data.hub import collect_hub
+from expunge.data.sources.hub import collect_hub
 
 
 def sizes(bundle: Bundle) -> tuple[int, int, int]:

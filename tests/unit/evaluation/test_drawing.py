@@ -17,7 +17,7 @@ from tests.unit.report import records
 from expunge import DrawingPlan, ImageJudge, Prompt, draw, evaluate_drawings
 from expunge.core import InputError, ModelError
 from expunge.metrics import frechet_distance
-from expunge.workflow.digits_in_words import make_pipeline
+from expunge.models.diffusion.tiny_digits import make_pipeline
 
 QUICK: dict[str, Any] = {"steps": 2, "guidance": 1.5}
 PLAN = DrawingPlan(

@@ -22,9 +22,9 @@ from expunge import (
 )
 from expunge.core import InputError, UnlearningData
 from expunge.data import LatentSet
+from expunge.models.diffusion.tiny_digits import captions, make_pipeline
 from expunge.tasks import text_to_image
-from expunge.tasks.helped import Relay, with_noise, with_relay
-from expunge.workflow.digits_in_words import captions, make_pipeline
+from expunge.tasks.diffusion.assisted import Relay, with_noise, with_relay
 
 QUICK: dict[str, Any] = {"steps": 4, "guidance": 1.5}
 

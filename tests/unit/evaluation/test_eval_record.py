@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from expunge.core import InputError, Record, Unlearned, UnlearningData, model_digest
-from expunge.data.images import Augmentation, ImageSet
+from expunge.data.images.image_set import Augmentation, ImageSet
 from expunge.evaluation import NOT_A_PROOF, Relearning, evaluate, relearn_curve, score_model
 from expunge.metrics import average_gap
 from expunge.tasks import Classification

@@ -13,9 +13,9 @@ from expunge import draw
 from expunge.core import InputError
 from expunge.data import ListedPrompt
 from expunge.evaluation import count_exposed
-from expunge.report import render
-from expunge.report.drawings import exposure_table
-from expunge.workflow.digits_in_words import make_pipeline
+from expunge.models.diffusion.tiny_digits import make_pipeline
+from expunge.reporting import render
+from expunge.reporting.run.drawings import exposure_table
 
 PROMPTS = [
     ListedPrompt("the number three", 7, guidance=3.0),

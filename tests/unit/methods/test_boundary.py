@@ -13,8 +13,8 @@ from torch.utils.data import Subset, TensorDataset
 from expunge.core import Guard, ModelError, Run, UnlearningData, unlearn
 from expunge.data import ImageSet
 from expunge.methods import BoundaryExpanding, BoundaryShrink
+from expunge.methods._shared.teachers import frozen_copy
 from expunge.methods.boundary_shrink import _Movable, _nearest_wrong
-from expunge.methods.teachers import frozen_copy
 from expunge.tasks import Classification
 
 LENIENT = Guard(max_retain_drop=100)

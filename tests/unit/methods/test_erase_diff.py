@@ -13,7 +13,7 @@ from tests.unit.tasks import denoisers as tiny
 
 from expunge.core import Guard, InputError, Run, unlearn
 from expunge.methods import EraseDiff
-from expunge.methods.erase_diff import multiplier
+from expunge.methods.diffusion.erase_diff import multiplier
 
 LENIENT = Guard(max_loss_factor=1e6)
 

@@ -5,7 +5,7 @@ from statistics import fmean
 
 import pytest
 
-from expunge.methods.gate import Gate
+from expunge.methods.scissorhands.gate import Gate
 
 
 def moments(losses):

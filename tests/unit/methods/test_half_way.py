@@ -12,7 +12,7 @@ from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
 from tests.unit.tasks import denoisers as tiny
 from torch import Tensor, nn
 
-from expunge.methods.half_way import half_way
+from expunge.methods.diffusion.half_way import half_way
 from expunge.tasks import Denoising
 
 SHAPE = torch.Size((5, 4, 3, 3))

@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 from expunge.core import Guard, GuardError, InputError, ModelError, UnlearningData, unlearn
 from expunge.kernels import forward_selection
 from expunge.methods import LCODEC
-from expunge.methods.rows import block_of, perturbed, row_layers
+from expunge.methods._shared.rows import block_of, perturbed, row_layers
 from expunge.tasks import Regression
 
 LENIENT = Guard(max_retain_drop=100, max_loss_factor=1e6)
@@ -86,7 +86,7 @@ def test_samples_leave_one_after_another(line):
 def seen(data):
     """Targets of D_f in the order in which a run of seed 0 takes them out."""
     from expunge.core import Run
-    from expunge.methods.passes import Pass
+    from expunge.methods._shared.passes import Pass
 
     leaving = Pass(Run(0), "l-codec-forget", data.forget, 1)
     return [leaving[step][1] for step in range(len(leaving))]

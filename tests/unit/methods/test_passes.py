@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from expunge.core import Run
-from expunge.methods.passes import Pass
+from expunge.methods._shared.passes import Pass
 
 
 def values(count, size, samples=None):

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from expunge.methods import METHODS, FineTune
-from expunge.methods.plugins import GROUP, load
+from expunge.methods._shared.plugins import GROUP, load
 
 
 @pytest.fixture

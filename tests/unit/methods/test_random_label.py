@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, TensorDataset
 from expunge.core import DataError, Guard, InputError, Run, UnlearningData, unlearn
 from expunge.data import ImageSet
 from expunge.methods import RandomLabel
-from expunge.methods.relabel import Mixed
+from expunge.methods._shared.relabel import Mixed
 from expunge.tasks.labels import with_labels
 
 LENIENT = Guard(max_retain_drop=100)

@@ -9,7 +9,7 @@ from tests.unit.tasks import denoisers as tiny
 
 from expunge.core import Guard, unlearn
 from expunge.methods import SalUn
-from expunge.methods.relabel import misled
+from expunge.methods._shared.relabel import misled
 
 LENIENT = Guard(max_loss_factor=1e6)
 

@@ -9,7 +9,7 @@ from tests.unit.tasks import denoisers as tiny
 
 from expunge.core import Guard, InputError, unlearn
 from expunge.methods import SelectiveAmnesia
-from expunge.methods.selective_amnesia import consolidation
+from expunge.methods.diffusion.selective_amnesia import consolidation
 
 LENIENT = Guard(max_loss_factor=1e6)
 FAST = {"lr": 1e-3, "epochs": 2, "batch_size": 8, "samples": 16}

@@ -11,7 +11,7 @@ from torch import nn
 from expunge.core import InputError, Run
 from expunge.core.precision import AutocastTask
 from expunge.methods import METHODS
-from expunge.methods.teachers import divergence, frozen_copy
+from expunge.methods._shared.teachers import divergence, frozen_copy
 
 NEED_LOGITS = ("bad-teacher", "boundary-expanding", "boundary-shrink", "scrub")
 

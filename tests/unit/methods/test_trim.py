@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from expunge.core import Guard, InputError, Run, unlearn
 from expunge.kernels import select_parameters
 from expunge.methods import Scissorhands
-from expunge.methods.plan import Plan
-from expunge.methods.trim import Trim, by_chance
+from expunge.methods.scissorhands.plan import Plan
+from expunge.methods.scissorhands.trim import Trim, by_chance
 
 LENIENT = Guard(max_retain_drop=100)
 PLAN = Plan(trim=(0.2,), relative=False, constraint="off", forget_weight=0.0, lr=0.1, epochs=1.0)

@@ -7,8 +7,9 @@ import torch
 from tests.unit.methods.test_scissorhands import by_class
 
 from expunge.core import Guard, Run, unlearn
-from expunge.methods import Scissorhands, scissorhands
-from expunge.methods.rate import choose_rate
+from expunge.methods import Scissorhands
+from expunge.methods.scissorhands import method as scissorhands
+from expunge.methods.scissorhands.rate import choose_rate
 
 LENIENT = Guard(max_retain_drop=100)
 

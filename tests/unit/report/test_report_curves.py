@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.report import curves
+from expunge.reporting.run import curves
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=1500), st.integers(4, 400))

@@ -3,9 +3,9 @@
 from tests.unit.report import records
 from tests.unit.report.test_report_html import LIMIT, Page
 
-from expunge.report import render
-from expunge.report.drawings import MOST_PROMPTS, groups, probe_table, prompt_table
-from expunge.report.page import build
+from expunge.reporting import render
+from expunge.reporting.run.drawings import MOST_PROMPTS, groups, probe_table, prompt_table
+from expunge.reporting.run.page import build
 
 
 def test_each_prompt_shows_all_models_in_the_order_of_seeds() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from tests.unit.report import records
 
-from expunge.report.charts import Figure, Panel, embed
-from expunge.report.classes import MOST_CLASSES, MOST_TABLE_CLASSES, class_figure
-from expunge.report.histograms import MOST_BINS, distribution_figure
-from expunge.report.plots import relearn_figure, score_figure
-from expunge.report.repair import MOST_ROWS, MOST_STAGES, repair_figures
+from expunge.reporting.charts import Figure, Panel, embed
+from expunge.reporting.run.classes import MOST_CLASSES, MOST_TABLE_CLASSES, class_figure
+from expunge.reporting.run.histograms import MOST_BINS, distribution_figure
+from expunge.reporting.run.plots import relearn_figure, score_figure
+from expunge.reporting.run.repair import MOST_ROWS, MOST_STAGES, repair_figures
 
 MINUS = "\u2212"
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from expunge.report import formats
+from expunge.reporting import formats
 
 MINUS = "\u2212"
 SPACE = "\u00a0"

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tests.unit.report.test_report_html import Page
 
-from expunge.report.grad_cam_page import Look, Shown, render
-from expunge.report.overlay import SIDE, VIRIDIS, colours, enlarged, overlay, png
+from expunge.reporting.run.grad_cam_page import Look, Shown, render
+from expunge.reporting.run.overlay import SIDE, VIRIDIS, colours, enlarged, overlay, png
 
 MODELS = ("original", "unlearned", "retrained")
 LIMIT = 2_000_000

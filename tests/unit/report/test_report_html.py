@@ -11,9 +11,9 @@ from tests.unit.report import records
 
 from expunge.core.errors import InputError
 from expunge.core.record import Record
-from expunge.report import render, report
-from expunge.report.html import inline
-from expunge.report.page import MOST_PICTURES, build
+from expunge.reporting import render, report
+from expunge.reporting.run.html import inline
+from expunge.reporting.run.page import MOST_PICTURES, build
 
 LIMIT = 2_000_000
 
@@ -232,10 +232,9 @@ def test_the_same_record_gives_the_same_page() -> None:
     assert render(record) == render(again)
 
 
-def test_the_package_itself_can_be_called(tmp_path: Path) -> None:
-    package = importlib.import_module("expunge.report")
-    package(records.minimal(), tmp_path / "report.html")  # type: ignore[operator]
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render(records.minimal())
+def test_the_function_and_its_package_have_names_of_their_own() -> None:
+    package = importlib.import_module("expunge.reporting")
+    assert package.report is report
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         _ = package.other
 

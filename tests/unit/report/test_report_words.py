@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.report import records
 
-from expunge.report import drawings, words
+from expunge.reporting.run import drawings, words
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from expunge.core import DataError, InputError, ModelError, Run, Task  # noqa: E
 from expunge.core.precision import AutocastTask  # noqa: E402
 from expunge.kernels import inner, project  # noqa: E402
 from expunge.tasks import Denoising, Noising  # noqa: E402
-from expunge.tasks.denoisers import call_denoiser  # noqa: E402
+from expunge.tasks.diffusion.denoisers import call_denoiser  # noqa: E402
 
 FLOW = diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=50)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from expunge.core import DataError
-from expunge.tasks.forms import join_batches, repeat_sample, with_inputs
+from expunge.tasks.batches import join_batches, repeat_sample, with_inputs
 
 OLD, NEW, LABELS = torch.zeros(2, 3), torch.ones(2, 3), torch.tensor([4, 5])
 

@@ -10,8 +10,8 @@ pytest.importorskip("diffusers")
 
 from expunge import ClassPipeline, PixelPipeline, load_pipeline, text_to_image, with_denoiser
 from expunge.core import InputError
-from expunge.workflow.digits_in_words import captions, make_class_pipeline, make_pipeline
-from expunge.workflow.scenes import digit_classes_scene, digits_scene
+from expunge.models.diffusion.tiny_digits import captions, make_class_pipeline, make_pipeline
+from expunge.runs.scenes import digit_classes_scene, digits_scene
 
 
 def generators(*seeds: int) -> list[torch.Generator]:

@@ -11,7 +11,12 @@ from tests.unit.tasks.pipelines import PIPELINES
 from torch import Tensor, nn
 
 from expunge.core import InputError
-from expunge.tasks.safe_guidance import LEVELS, SafeDenoiser, SafeGuidance, with_safe_guidance
+from expunge.tasks.diffusion.safe_guidance import (
+    LEVELS,
+    SafeDenoiser,
+    SafeGuidance,
+    with_safe_guidance,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

@@ -13,7 +13,7 @@ from tests.unit.tasks import denoisers as tiny
 from tests.unit.tasks import pipelines
 
 from expunge.core import DataError, Guard, InputError, ModelError, unlearn
-from expunge.data.latents import LatentSet, encode_images
+from expunge.data.images.latents import LatentSet, encode_images
 from expunge.methods import UCE, Scissorhands
 from expunge.tasks import denoiser_of, text_to_image, with_denoiser
 

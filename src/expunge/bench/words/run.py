@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...core.run import Log
-from ...report.templating import write_page
-from ...workflow.trained import Options
+from ...reporting.templating import write_page
+from ...runs.models import Options
+from ...runs.store import Store
 from ..run import Outcome, compute, listener
-from ..store import Store
 from .config import WordPlan
 from .jobs import WordJob, word_jobs
 from .result import WordBench, WordResult

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...report.formats import fixed
-from ..row import Stat, stat
+from ...reporting.bench.row import Stat, stat
+from ...reporting.formats import fixed
 from .result import WordBench, WordResult
 
 Key = TypeVar("Key")

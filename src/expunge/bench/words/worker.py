@@ -18,21 +18,21 @@ from ...core.unlearn import Unlearned, unlearn
 from ...data import LatentSet
 from ...evaluation import DrawingPlan, DrawnRelearning, ImageJudge, Seen, look_at_drawings
 from ...evaluation.details import plain
-from ...evaluation.drawing_probes import draw_with_help, teach_again
 from ...evaluation.evaluate import versions
-from ...evaluation.look import MODEL
-from ...tasks import with_denoiser
-from ...workflow.scenes import load_scene
-from ...workflow.trained import Net, Options
-from ...workflow.word_scenes import (
+from ...evaluation.generation.probes import draw_with_help, teach_again
+from ...evaluation.generation.score import MODEL
+from ...runs.generator import (
     WordScene,
     denoiser_identity,
     denoiser_name,
     trained_denoiser,
     trained_judge,
 )
+from ...runs.models import Net, Options
+from ...runs.scenes import load_scene
+from ...runs.store import Store, key_of
+from ...tasks import with_denoiser
 from ..carrier import Carrier
-from ..store import Store, key_of
 from .config import WordPlan
 from .jobs import WordJob
 from .result import WordKind, WordResult

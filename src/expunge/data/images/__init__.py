@@ -1,0 +1,1 @@
+"""Images in memory: decoding, augmentation, latents."""

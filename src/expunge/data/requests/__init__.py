@@ -1,0 +1,1 @@
+"""From a request to positions in the training set."""

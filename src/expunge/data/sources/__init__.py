@@ -1,0 +1,1 @@
+"""Where data come from: folders, tables, the hub, factories."""

@@ -1,0 +1,107 @@
+"""Samples of one file or folder before anything is decoded: what every source reads."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ...core.errors import DataError
+from ..images.image_set import ImageSet
+
+Decoder: TypeAlias = Callable[[Tensor, int | None], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Ids and labels of N samples, and a way to decode some of them.
+
+    Args:
+        ids: N names, all different, that stay with the samples through every split.
+        labels: int64 (N,).
+        decode: Turns positions (M,) and an image size, or None, into uint8 (M, C, H, W).
+        classes: Names of the classes, if the file tells them.
+        columns: Further columns, N values each.
+    """
+
+    ids: list[str]
+    labels: Tensor
+    decode: Decoder
+    classes: list[str] | None = None
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return len(self.ids)
+
+    def build(self, rows: Tensor, image_size: int | None = None, **kwargs: Any) -> ImageSet:
+        """Decode the samples at ``rows``, int64 (M,), to an ``ImageSet``."""
+        places = rows.tolist()
+        kwargs.setdefault("ids", [self.ids[place] for place in places])
+        kwargs.setdefault("classes", self.classes)
+        kwargs.setdefault(
+            "columns",
+            {name: [values[place] for place in places] for name, values in self.columns.items()},
+        )
+        return ImageSet(self.decode(rows, image_size), self.labels[rows], **kwargs)
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """Everything a source found, before it is divided and decoded.
+
+    Args:
+        name: Name of the source; with the ids it fixes every split.
+        train: The training file.
+        validation: A file of its own, if the source has one.
+        test: The test file; None: a share of the training file is taken instead.
+        classes: Names of the classes, if known.
+        mean, std: Customary normalisation; None: computed from the training images.
+        shift, flip: Augmentation that suits the images, see ``Source``; None: chosen by
+            their number of channels.
+    """
+
+    name: str
+    train: Raw
+    validation: Raw | None = None
+    test: Raw | None = None
+    classes: list[str] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    shift: float | None = None
+    flip: bool | None = None
+
+
+def fixed_order(ids: list[str], *salt: str) -> Tensor:
+    """A shuffle that depends on the ids alone, int64 (N,).
+
+    Samples are sorted by a hash of their id, so a few records more or fewer leave the
+    order of the others, and with it their membership in a split, as it was.
+    """
+    prefix = "/".join(salt).encode() + b"\0"
+    keys = [hashlib.sha256(prefix + name.encode()).digest() for name in ids]
+    return torch.tensor(sorted(range(len(ids)), key=keys.__getitem__), dtype=torch.long)
+
+
+def stratified_share(labels: Tensor, order: Tensor, share: float) -> Tensor:
+    """Mask (N,) of about ``share`` of each class, the first ones in ``order``.
+
+    Every class with at least two samples gives one and keeps one.
+    """
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    ranked = labels[order]
+    for label in torch.unique(labels):
+        members = order[ranked == label]
+        count = round(share * len(members))
+        if len(members) > 1:
+            count = min(max(count, 1), len(members) - 1)
+        chosen[members[:count]] = True
+    return chosen
+
+
+def check_ids(ids: list[str], where: str) -> None:
+    """Raise if ``where`` holds nothing."""
+    if not ids:
+        raise DataError(f"expected images in {where}, found none")

@@ -1,0 +1,1 @@
+"""Text that comes with a request: prompts."""

@@ -1,0 +1,1 @@
+"""Text-to-image models: sampling, a judge, comparison, probes."""

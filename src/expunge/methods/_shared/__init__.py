@@ -1,0 +1,1 @@
+"""Parts that several methods use; none of them is a method."""

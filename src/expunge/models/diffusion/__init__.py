@@ -1,0 +1,1 @@
+"""Pipelines of diffusers: folders, single files, tokenizers."""

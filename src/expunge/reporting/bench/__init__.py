@@ -1,0 +1,1 @@
+"""Many results as tables, charts and a leaderboard."""

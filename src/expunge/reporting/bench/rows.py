@@ -1,0 +1,272 @@
+"""Rows of a bench: results per seed turned into means, spreads, gaps and flags."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...core.bench_results import Bench, Kind, Result
+from ...core.errors import InputError
+from ...core.record import Scores
+from ...metrics import average_gap, mean_scores, relearn_time, run_time_efficiency, tug_of_war
+from ..formats import known
+from .efficiency import paper_ratio
+from .row import Row, Section, Stat, stat
+
+FIRST, SECOND = 1, 2
+FLOOR_FACTOR, FLOOR_SLACK = 1.5, 0.5
+_NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
+COSTS = ("seconds", "samples_read", "peak_memory_bytes")
+
+
+def rows(bench: Bench) -> list[Row]:
+    """All rows, table by table: original, retrains, then methods in the config's order.
+
+    Does not depend on the order of ``bench.results``.
+
+    Raises:
+        InputError: If the bench holds the same result twice.
+    """
+    return [row for section in sections(bench) for row in section.rows]
+
+
+def sections(bench: Bench) -> list[Section]:
+    """The tables of a bench, one per data set, model and scenario, in the config's order.
+
+    Raises:
+        InputError: If the bench holds the same result twice.
+    """
+    groups: dict[tuple[str, str, str], dict[tuple[Kind, int, str], dict[int, Result]]] = {}
+    for result in sorted(bench.results, key=lambda one: (one.seed, one.key)):
+        label = result.method if result.kind == "unlearned" else ""
+        place = groups.setdefault((result.data, result.model, result.scenario), {})
+        seeds = place.setdefault((result.kind, result.number, label), {})
+        if result.seed in seeds:
+            raise InputError(
+                f"the bench holds two results of {result.method!r} ({result.kind}, number "
+                f"{result.number}) on {result.data}, {result.model}, {result.scenario}, seed "
+                f"{result.seed}; remove one of them"
+            )
+        seeds[result.seed] = result
+    order = sorted(groups, key=lambda place: [_position(bench, *pair) for pair in _named(place)])
+    return [_section(place, groups[place], bench) for place in order]
+
+
+def planned_seeds(bench: Bench) -> list[int]:
+    """The seeds of the config (a list under ``seeds``), and any that results have besides."""
+    asked = bench.config.get("seeds")
+    listed = [one for one in asked if isinstance(one, int)] if isinstance(asked, list) else []
+    return sorted({*listed, *(result.seed for result in bench.results)})
+
+
+def _section(
+    place: tuple[str, str, str],
+    groups: Mapping[tuple[Kind, int, str], Mapping[int, Result]],
+    bench: Bench,
+) -> Section:
+    seeds = planned_seeds(bench)
+    wanted = _wanted(bench, place)
+    reference = _measured(groups.get(("retrained", FIRST, ""), {}))
+    timed = [
+        one.seconds
+        for key, group in groups.items()
+        if key[0] == "retrained"
+        for one in group.values()
+        if known(one.seconds)
+    ]
+    fastest = min((one for one in timed if one is not None), default=None)
+    untouched = groups.get(("original", 0, ""), {})
+    before = {seed: one.relearn.accuracy[0] for seed, one in untouched.items() if one.relearn}
+    ratio = paper_ratio(bench.config, place[1])
+    found = []
+    for key in wanted:
+        row = Row(*place, key[0], key[1], _label(*key), len(seeds))
+        results = groups.get(key, {})
+        row = _filled(row, results, reference, fastest, seeds)
+        row = _with_paper_rte(row, ratio)
+        found.append(_with_relearn_time(row, results, before))
+    floor = next((row.avg_gap for row in found if row.number == SECOND), None)
+    return Section(*place, _flagged(found, floor), floor, fastest)
+
+
+def _wanted(bench: Bench, place: tuple[str, str, str]) -> list[tuple[Kind, int, str]]:
+    """Kind, number and label of the rows of a table, those without any result among them."""
+    here = [one for one in bench.results if (one.data, one.model, one.scenario) == place]
+    asked = known(bench.config.get("retrain")) or FIRST
+    numbers = {*range(FIRST, int(asked) + 1), *(r.number for r in here if r.kind == "retrained")}
+    found: list[tuple[Kind, int, str]] = [("original", 0, "")]
+    found += [("retrained", number, "") for number in sorted(numbers)]
+    if any(one.kind == "untrained" for one in bench.results):
+        found.append(("untrained", 0, ""))
+    labels = [label for label in bench.order if _applies(bench.config, label, place)]
+    others = {one.method for one in here if one.kind == "unlearned"} - set(labels)
+    return found + [("unlearned", 0, label) for label in [*labels, *sorted(others)]]
+
+
+def _applies(config: Mapping[str, Any], label: str, place: tuple[str, str, str]) -> bool:
+    """Whether the config restricts a method to other data sets, models or scenarios."""
+    entries = config.get("method", [])
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and _name("method", entry) == label:
+            allowed = [entry.get(axis, [name]) for axis, name in _named(place)]
+            return all(name in one for one, name in zip(allowed, place, strict=True))
+    return True
+
+
+def _filled(
+    row: Row,
+    results: Mapping[int, Result],
+    reference: Mapping[int, dict[str, float | None]],
+    fastest: float | None,
+    seeds: Sequence[int],
+) -> Row:
+    measured = _measured(results)
+    both = [seed for seed in measured if seed in reference]
+    names = [*Scores.model_fields, "relearn", "cka"]
+    columns = {name: [one[name] for one in measured.values()] for name in names}
+    made = [one for one in results.values() if not one.error]
+    columns |= {name: [getattr(one, name) for one in made] for name in COSTS}
+    columns["passes"] = [one.settings.get("passes") for one in made]
+    if row.kind in {"retrained", "unlearned"}:
+        columns["rte"] = [
+            run_time_efficiency(took, fastest)
+            for value in columns["seconds"]
+            if (took := known(value)) is not None
+        ]
+    columns["tow"] = [tug_of_war(_scores(measured[s]), _scores(reference[s])) for s in both]
+    stats = {name: one for name, values in columns.items() if (one := stat(values))}
+    is_target = row.kind == "retrained" and row.number == FIRST
+    avg_gap, gap_of_means = (None, None) if is_target else _gaps(measured, reference, both)
+    return replace(
+        row,
+        stats=stats,
+        distance={} if is_target else _distances(measured, reference, both, names[:-1]),
+        avg_gap=avg_gap,
+        gap_of_means=gap_of_means,
+        curve=_curve(made),
+        measured_on=" / ".join(sorted({one.relearn.measured_on for one in made if one.relearn})),
+        seeds=tuple(measured),
+        errors=tuple((seed, one.error) for seed, one in results.items() if one.error),
+        not_run=tuple(seed for seed in seeds if seed not in results),
+        warnings=tuple(sorted({text for one in results.values() for text in one.warnings})),
+    )
+
+
+def _with_paper_rte(row: Row, ratio: float | None) -> Row:
+    """The row with its RTE against the paper's recipe, as far as both are known."""
+    rte = row.stats.get("rte")
+    if rte is None or ratio is None:
+        return row
+    sd = None if rte.sd is None else rte.sd / ratio
+    return replace(row, stats=row.stats | {"rte_paper": Stat(rte.mean / ratio, sd, rte.n)})
+
+
+def _with_relearn_time(row: Row, results: Mapping[int, Result], before: Mapping[int, float]) -> Row:
+    """The row with the steps until the original's accuracy, of the seeds that reach it."""
+    times = stat(
+        relearn_time(one.relearn.steps, one.relearn.accuracy, before[seed])
+        for seed, one in results.items()
+        if one.relearn and seed in before
+    )
+    return replace(row, stats=row.stats | {"relearn_time": times}) if times else row
+
+
+def _measured(results: Mapping[int, Result]) -> dict[int, dict[str, float | None]]:
+    """Per seed, the numbers of those results that have scores; None where not finite."""
+    found = {}
+    for seed, one in results.items():
+        if one.scores is None:
+            continue
+        values = {name: known(value) for name, value in one.scores.model_dump().items()}
+        after = one.relearn.accuracy if one.relearn else []
+        values["relearn"] = known(after[-1]) if after else None
+        layers = stat(one.cka.values())
+        values["cka"] = layers.mean if layers else None
+        found[seed] = values
+    return found
+
+
+def _gaps(
+    measured: Mapping[int, dict[str, float | None]],
+    reference: Mapping[int, dict[str, float | None]],
+    both: Sequence[int],
+) -> tuple[Stat | None, float | None]:
+    pairs = [(_scores(measured[seed]), _scores(reference[seed])) for seed in both]
+    judged = [(gap, *pair) for pair in pairs if (gap := average_gap(*pair)) is not None]
+    if not judged:
+        return None, None
+    means = mean_scores([one for _, one, _ in judged]), mean_scores([one for _, _, one in judged])
+    return stat(gap for gap, _, _ in judged), average_gap(*means)
+
+
+def _scores(values: Mapping[str, float | None]) -> Scores:
+    return Scores(**{name: values[name] for name in Scores.model_fields})
+
+
+def _distances(
+    measured: Mapping[int, dict[str, float | None]],
+    reference: Mapping[int, dict[str, float | None]],
+    both: Sequence[int],
+    names: Sequence[str],
+) -> dict[str, float]:
+    found = {}
+    for name in names:
+        pairs = [(measured[seed][name], reference[seed][name]) for seed in both]
+        change = stat(a - b for a, b in pairs if a is not None and b is not None)
+        if change:
+            found[name] = change.mean
+    return found
+
+
+def _curve(results: Sequence[Result]) -> tuple[tuple[int, Stat], ...]:
+    values: dict[int, list[float]] = {}
+    for one in results:
+        if one.relearn:
+            for step, accuracy in zip(one.relearn.steps, one.relearn.accuracy, strict=False):
+                values.setdefault(step, []).append(accuracy)
+    return tuple((step, mean) for step in sorted(values) if (mean := stat(values[step])))
+
+
+def _flagged(found: Sequence[Row], floor: Stat | None) -> list[Row]:
+    original = next((row.avg_gap for row in found if row.kind == "original"), None)
+    gaps = [row.avg_gap for row in found if row.kind == "unlearned" and row.avg_gap]
+    # A method that is judged on fewer seeds than others may owe its place to the easy ones.
+    most = max((gap.n for gap in gaps), default=0)
+    least = min((gap.mean for gap in gaps if gap.n == most), default=None)
+    limit = FLOOR_FACTOR * floor.mean + FLOOR_SLACK if floor else None
+    done = []
+    for row in found:
+        gap, rte = row.avg_gap, row.stats.get("rte")
+        if row.kind == "unlearned":
+            row = replace(  # noqa: PLW2901  the same row, completed
+                row,
+                slower=rte is not None and rte.mean >= 1,
+                best=gap is not None and gap.n == most and gap.mean == least,
+                within_floor=gap is not None and limit is not None and gap.mean <= limit,
+                worse_than_original=bool(gap and original and gap.mean > original.mean),
+            )
+        done.append(row)
+    return done
+
+
+def _label(kind: Kind, number: int, method: str) -> str:
+    if kind != "retrained":
+        return method or kind.capitalize()
+    return {FIRST: "Retrain", SECOND: "Retrain (second)"}.get(number, f"Retrain ({number})")
+
+
+def _named(place: Sequence[str]) -> list[tuple[str, str]]:
+    return list(zip(("data", "model", "scenario"), place, strict=True))
+
+
+def _position(bench: Bench, axis: str, name: str) -> tuple[int, str]:
+    """Place of a name in the config's entries of that axis; else by alphabet, last."""
+    entries = bench.config.get(axis)
+    names = [_name(axis, one) for one in entries] if isinstance(entries, list) else []
+    return (names.index(name) if name in names else len(names), name)
+
+
+def _name(axis: str, entry: Any) -> str:
+    """The label of an entry, or what stands for it: ``BenchConfig`` says which key does."""
+    if not isinstance(entry, dict):
+        return str(entry)
+    return str(entry.get("label") or entry.get(_NAMED_BY[axis], axis))

@@ -1,0 +1,1 @@
+"""One record as a page: scores, curves, pictures, provenance."""

@@ -1,0 +1,282 @@
+"""Every sentence that depends on the record: what was asked, the verdict, the scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from expunge.core.record import Record
+
+from ..formats import clip, count, number, percent, plain, plural, share
+
+NOTHING = "not known"
+EVIDENCE = "This is empirical evidence, not a proof."
+
+MODELS = {
+    "original": "Original",
+    "unlearned": "Unlearned",
+    "retrained": "Retrained",
+    "retrained_again": "Retrained again",
+}
+OTHERS = {"fresh": "Untrained"}  # only in relearn curves
+ROLES = {
+    "original": "The model as it was, trained on everything, the forgotten records included.",
+    "unlearned": "The same model after the method removed the influence of those records.",
+    "retrained": "A new model trained without those records, so it never saw them: the target.",
+    "retrained_again": (
+        "A second, independent one. It shows how far two right answers lie apart: the floor."
+    ),
+}
+SETS = {
+    "forget": "Forgotten records",
+    "test": "Test records, never trained on",
+    "validation": "Validation records, never trained on",
+    "retain": "Records that were kept",
+}
+SHORT_SETS = {
+    "forget": "forgotten",
+    "test": "test",
+    "validation": "validation",
+    "retain": "kept",
+    "held_out": "held-out",
+}
+
+
+@dataclass(frozen=True)
+class ScoreWords:
+    """How one field of ``Scores`` is named and explained to a newcomer."""
+
+    field: str
+    name: str
+    short: str
+    long: str
+    percent: bool
+
+
+SCORES = (
+    ScoreWords(
+        "forget_accuracy",
+        "Accuracy, forgotten",
+        "Right answers on the records to forget.",
+        "A retrained model can still be right about many of them, just as it is right about "
+        "other records it never saw. Forgetting therefore does not mean 0\u00a0%.",
+        True,
+    ),
+    ScoreWords(
+        "retain_accuracy",
+        "Accuracy, kept",
+        "Right answers on the training records that stay.",
+        "Shows whether the method damaged what it should have left alone.",
+        True,
+    ),
+    ScoreWords(
+        "test_accuracy",
+        "Accuracy, test",
+        "Right answers on records no model was trained on.",
+        "Shows whether the model is still useful for new data.",
+        True,
+    ),
+    ScoreWords(
+        "mia",
+        "Membership attack",
+        "Forgotten records that an attacker takes for never seen.",
+        "An attacker looks at how sure the model is of the true answer and guesses whether the "
+        "record was in the training data (a support vector classifier, fitted on kept and test "
+        "records). The value is the share of forgotten records guessed to be outside.",
+        True,
+    ),
+    ScoreWords(
+        "forget_loss",
+        "Loss, forgotten",
+        "Mean error on the records to forget.",
+        "Finer than accuracy: it also counts how sure the model is.",
+        False,
+    ),
+    ScoreWords(
+        "retain_loss",
+        "Loss, kept",
+        "Mean error on the training records that stay.",
+        "The same, for the records that were kept.",
+        False,
+    ),
+    ScoreWords(
+        "test_loss",
+        "Loss, test",
+        "Mean error on records no model was trained on.",
+        "The same, for data that is new to every model.",
+        False,
+    ),
+)
+
+
+def model_name(key: str) -> str:
+    """The name of a model as the page prints it."""
+    return (MODELS | OTHERS).get(key, key.replace("_", " ").capitalize())
+
+
+def trained_on(record: Record) -> int | None:
+    """How many records the original model was trained on, if the record tells."""
+    sizes = record.data.sizes
+    if "forget" in sizes and "retain" in sizes:
+        return sizes["forget"] + sizes["retain"]
+    return sizes.get("train")
+
+
+def headline(record: Record) -> str:
+    """The title of the page: how much of which data, or which concepts."""
+    if named := concepts(record):
+        return f"Forget {named}"
+    total = trained_on(record)
+    asked = count(record.request.size)
+    data = f" of {clip(record.data.name, 100)}" if record.data.name else ""
+    if total is None:
+        return f"Forget {plural(record.request.size, 'training record')}{data}"
+    return f"Forget {asked} of {count(total)} training records{data}"
+
+
+def concepts(record: Record) -> str:
+    """What was to be forgotten where it is a concept in words; else nothing."""
+    forget = record.request.forget
+    return _several(forget.get("concepts"), "and") if forget.get("kind") == "concepts" else ""
+
+
+def asked(record: Record) -> str:
+    """What was asked, in one or two sentences."""
+    if named := concepts(record):
+        return (
+            f"Take {named} out of the model \u201c{clip(record.model.name, 100)}\u201d "
+            f"({plural(record.model.parameters, 'parameter')}), by the method "
+            f"{clip(record.method.name, 100)}, from {plural(record.request.size, 'image')}. A "
+            "concept is not a record: what the model learned it from stays unknown."
+        )
+    total = trained_on(record)
+    which = f"{plural(record.request.size, 'training record')}"
+    if total:
+        which = f"{which} ({share(record.request.size, total)} of {count(total)})"
+    name = f" \u201c{clip(record.model.name, 100)}\u201d" if record.model.name else ""
+    size = plural(record.model.parameters, "parameter")
+    chosen = selection(record.request.forget, record.data.classes)
+    return (
+        f"Remove the influence of {which}, {chosen}, "
+        f"from the model{name} ({size}), by the method {clip(record.method.name, 100)}."
+    )
+
+
+def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -> str:
+    """How the records were chosen: ``drawn at random (seed 0)``; ``classes`` name numbers."""
+    kind = forget.get("kind")
+    if kind == "random" or (kind in ("classes", "groups") and "seed" in forget):
+        return _drawn(kind, forget)
+    if kind == "classes":
+        chosen = forget.get("classes")
+        many = isinstance(chosen, list | tuple) and len(chosen) > 1
+        if isinstance(chosen, list | tuple):
+            chosen = [_class(one, classes) for one in chosen]
+        return f"all of class{'es' if many else ''} {_several(chosen, 'and')}"
+    if kind == "groups":
+        return f"those whose {plain(forget.get('column'))} is {_several(forget.get('values'))}"
+    if kind == "canaries":
+        return "planted with wrong labels before training"
+    if kind == "ids":
+        where = f" in {plain(forget['file'])}" if forget.get("file") else ""
+        return f"named by a list of ids{where}"
+    rest = {key: value for key, value in forget.items() if key != "kind"}
+    chosen = plain(kind) if kind else "unknown rule"
+    return f"chosen by: {chosen}{f' ({plain(rest)})' if rest else ''}"
+
+
+def _drawn(kind: str, forget: Mapping[str, Any]) -> str:
+    """``all of 3 classes, drawn at random (seed 0)``."""
+    seed = f" (seed {plain(forget['seed'])})" if forget.get("seed") is not None else ""
+    count, share = forget.get("count"), forget.get("fraction")
+    many = f"{100 * share:g}\u00a0% of the" if isinstance(share, int | float) else plain(count)
+    of = {
+        "classes": f"all of {many} classes, ",
+        "groups": f"those with {many} values of {plain(forget.get('column'))}, ",
+    }
+    return f"{of.get(kind, '')}drawn at random{seed}"
+
+
+def _class(one: Any, classes: Sequence[str] | None) -> str:
+    """``0 (airplane)`` if a class is given by number and has another name."""
+    if isinstance(one, int) and classes and 0 <= one < len(classes) and classes[one] != str(one):
+        return f"{one} ({clip(classes[one], 40)})"
+    return plain(one)
+
+
+def _several(values: Any, word: str = "or", shown: int = 8) -> str:
+    """``a, b or c``, cut after ``shown``."""
+    items = [clip(plain(v), 60) for v in values] if isinstance(values, list | tuple) else None
+    if items is None:
+        return "not known" if values is None else clip(plain(values), 60)
+    if len(items) > shown:
+        return f"{', '.join(items[:shown])} {word} {len(items) - shown} more"
+    return (
+        f" {word} ".join([", ".join(items[:-1]), items[-1]]) if len(items) > 1 else "".join(items)
+    )
+
+
+VERDICTS = {
+    "pass": (
+        "Pass",
+        "In these tests the unlearned model behaves like one that never saw the {records}.",
+    ),
+    "fail": (
+        "Fail",
+        "In these tests the unlearned model does not behave like one that never saw the {records}.",
+    ),
+    "cannot tell": (
+        "Cannot tell",
+        "There is not enough evidence to say whether the influence of the {records} is gone.",
+    ),
+}
+
+
+def verdict(record: Record) -> tuple[str, str]:
+    """The verdict's name and its one plain sentence."""
+    name, sentence = VERDICTS[record.verdict.status]
+    return name, sentence.format(records=plural(record.request.size, "record"))
+
+
+def score_text(words: ScoreWords, value: float) -> str:
+    """One score with its unit."""
+    return percent(value) if words.percent else number(value, 3)
+
+
+RETRAIN = "set [reference] retrain = 1 in the config, or pass retrained= to evaluate()"
+RETRAIN_AGAIN = (
+    "it takes a second, independent retrain: set [reference] retrain = 2 in the config, or pass "
+    "retrained_again= to evaluate()"
+)
+MISSING = {
+    "retrained": f"there was no retrained model to compare with; {RETRAIN}",
+    "floor": RETRAIN_AGAIN,
+    "gap": "it takes accuracies and a membership attack on forget, retain and test sets",
+    "retrain_seconds": f"no retraining was timed; {RETRAIN}",
+    "rte": f"it takes the time of a retraining; {RETRAIN}",
+    "retrain_recipe": f"there was no retraining; {RETRAIN}",
+    "train_seconds": "the original model was not trained in this run",
+    "peak_memory_bytes": "it was not measured on this device",
+    "samples_read": "the method did not count them",
+    "score": (
+        "the record holds no value for this model; run expunge evaluate (accuracies and the "
+        "attack need a task with class labels)"
+    ),
+    "scores": "the record holds no scores; run expunge evaluate",
+    "distributions": (
+        "the record holds no confidences; evaluate() keeps them for tasks with class labels"
+    ),
+    "per_class": "the record holds no accuracies per class; evaluate() keeps them for classifiers",
+    "samples": "no pictures were kept; pass pictures=True to evaluate()",
+    "history": "the method logged no steps of this kind",
+    "relearn": ("it was not measured; pass relearn=True to evaluate(), for a task with accuracies"),
+    "decisions": "The method made no choice by itself: every setting was given.",
+    "name": "none was given to evaluate()",
+    "digest": "pass digest= to evaluate(), or start from a config",
+    "fingerprint": "the data set offers none; an ImageSet does",
+    "command": "the run was started from Python, not from the command line",
+}
+
+
+def not_known(topic: str) -> str:
+    """The line that stands where a value is missing: why, or how to get it."""
+    return f"Not known: {MISSING[topic]}."

@@ -1,0 +1,51 @@
+"""What a run would do, without doing it."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..config import Config
+from .folder import MEGABYTE, OutputFolder
+from .classifier import prepare
+from .unlearn import needed_bytes
+
+
+def check_run(config: Config, out: str | Path) -> dict[str, Any]:
+    """Load data, net, weights and forget set, and describe them; writes nothing.
+
+    Raises:
+        InputError: Whatever ``run_unlearn`` would refuse.
+    """
+    prepared = prepare(config)
+    needed = needed_bytes(prepared)
+    OutputFolder(out, needed)
+    net = prepared.net.model
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    channels, height, width = prepared.bundle.image_shape
+    planted = prepared.bundle.canaries
+    images = sum(prepared.data.sizes().values()) * channels * height * width
+    return {
+        "data": {
+            "name": prepared.bundle.name,
+            "sizes": prepared.data.sizes(),
+            "classes": prepared.bundle.num_classes,
+            "image_shape": [channels, height, width],
+            "canaries": 0 if planted is None else len(planted.positions),
+            "image_megabytes": round(images / MEGABYTE, 1),
+        },
+        "request": {"forget": prepared.request, "size": len(prepared.positions)},
+        "model": {
+            "name": config.model.name,
+            "parameters": parameters,
+            "weights": config.model.weights,
+            "trained_here_by": None if config.model.weights else config.recipe_name(),
+        },
+        "method": {"name": prepared.method.name, "hyperparameters": _fields(prepared.method)},
+        "reference": {"retrain": config.reference.retrain, "recipe": config.recipe_name()},
+        "device": str(prepared.device),
+        "output": {"folder": str(out), "megabytes_at_most": round(needed / MEGABYTE, 1)},
+    }
+
+
+def _fields(method: Any) -> dict[str, Any]:
+    return {field.name: getattr(method, field.name) for field in fields(method)}

@@ -1,0 +1,88 @@
+"""What can be found out about data and net before hours are spent on them."""
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+
+from ..core.data import UnlearningData, fetch
+from ..core.errors import DataError, InputError
+from ..core.method import Method
+from ..data import Bundle, ImageSet
+from ..data.bundle import ids_of
+from ..models import Net
+from ..tasks import Classification
+from ..tasks.batches import unpack
+
+_CHUNK = 500
+
+
+def check_dataset(name: str, dataset: Any, task: Classification) -> None:
+    """Look at every label, and at every image that could hold a value that is no number.
+
+    Costs one pass over sets that are no ``ImageSet`` (whose bytes cannot be wrong).
+
+    Raises:
+        DataError: Names the set and the position of the first bad sample.
+    """
+    if dataset is None:
+        return
+    if not isinstance(dataset, ImageSet):
+        for start in range(0, len(dataset), _CHUNK):
+            stop = min(start + _CHUNK, len(dataset))
+            _check_finite(name, dataset, torch.arange(start, stop))
+    try:
+        task.check_labels(task.labels(dataset))
+    except DataError as error:
+        raise DataError(f"in the {name} set: {error}") from error
+
+
+def check_image_size(net: Net, bundle: Bundle) -> None:
+    """Raise if the net was made for images of another size than the data's.
+
+    Raises:
+        DataError: Says which settings bring the two together.
+    """
+    size, (channels, height, width) = net.image_size, bundle.image_shape
+    if size is None or (height, width) == (size, size):
+        return
+    gigabytes = len(bundle.train) * channels * size * size / 1e9
+    raise DataError(
+        f"the net wants images of {size} x {size} pixels, those of {bundle.name} have "
+        f"{height} x {width}; set data.image_size = {size} ({gigabytes:.1f} GB of memory), "
+        f"or model.arguments = {{ img_size = {height} }} if the net takes that"
+    )
+
+
+def check_batch_sizes(method: Method, data: UnlearningData) -> None:
+    """Raise if a method is told to take more samples in a step than there are.
+
+    Raises:
+        InputError: Names the field and the size of the set.
+    """
+    sizes = {split: len(getattr(data, split)) for split in ("retain", "forget")}
+    split = "retain" if "retain" in method.reads else "forget"
+    for field in fields(method):  # type: ignore[arg-type]  # every method is a dataclass
+        asked = getattr(method, field.name)
+        if field.name == "batch_size" and asked is not None and asked > sizes[split]:
+            raise InputError(
+                f"expected method.batch_size <= {sizes[split]}, the size of the {split} set, "
+                f"got {asked}; lower it"
+            )
+
+
+def _check_finite(name: str, dataset: Any, indices: torch.Tensor) -> None:
+    try:
+        inputs, _ = unpack(fetch(dataset, indices))
+    except RuntimeError as error:
+        raise DataError(
+            f"the samples {int(indices[0])} to {int(indices[-1])} of the {name} set do not form "
+            f"a batch: {error}; give all images one size (data.image_size)"
+        ) from error
+    bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero().flatten()
+    if len(bad):
+        first = int(indices[bad[0]])
+        raise DataError(
+            f"the image {ids_of(dataset)[first]!r}, at position {first} of the {name} set, holds "
+            f"NaN or infinite values ({len(bad)} such images there); remove it or repair the loader"
+        )

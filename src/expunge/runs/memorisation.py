@@ -1,0 +1,244 @@
+"""How much each training sample is memorised, measured on models trained without it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ..config import Config
+from ..core.batches import derive_seed, seeded
+from ..core.checkpoint import write_atomically
+from ..core.data import UnlearningData
+from ..core.errors import InputError
+from ..core.run import Log
+from ..data.bundle import ids_of
+from ..evaluation import SetScores, score_sets
+from ..metrics import memorisation_scores
+from ..models import build_net
+from ..training import Recipe, train
+from .folder import CHECKPOINTS, MEGABYTE, OutputFolder
+from .classifier import Loaded, load, reading
+from .models import Options, metadata
+
+MEMORISATION_SCHEMA = "expunge.memorisation/1"
+ENDINGS = (".parquet", ".csv")
+
+
+@dataclass(frozen=True, eq=False)
+class _Half:
+    """One model to train: on ``rows`` of the training set, int64 sorted."""
+
+    number: int
+    rows: Tensor
+    seed: int
+
+
+def measure_memorisation(
+    config: Config,
+    out: str | Path,
+    *,
+    models: int = 4,
+    resume: bool = False,
+    on_log: Log | None = None,
+    checkpoint_seconds: float = 20.0,
+) -> dict[str, Any]:
+    """Train models on random halves of the training set, and write a score per sample.
+
+    The halves come in complementary pairs drawn by the config's seed, so that every sample
+    is in training for exactly half of the models. The file holds the columns id, score,
+    probability_in and probability_out (see ``memorisation_scores``), one row per training
+    sample, and serves a forget set of kind most-memorised. The forget table of the config
+    is not read.
+
+    Args:
+        config: Data, net, recipe, seed, precision and device.
+        out: The file, .parquet or .csv; it replaces an older one in one step.
+        models: Even, >= 2. Each costs half a training by the recipe.
+        resume: Go on where an earlier call was stopped; finished models are kept until
+            the file is written, beside it in ``OUT.work``.
+        on_log: Called with progress rows, as for ``run_unlearn``.
+        checkpoint_seconds: Least time between two checkpoints.
+
+    Returns:
+        A summary fit for JSON: what was measured, mean and quantiles of the scores.
+
+    Raises:
+        InputError: If an argument or the config cannot be used.
+        GuardError: If a training diverges.
+    """
+    path = Path(out)
+    _check_arguments(path, models)
+    recipe = config.build_recipe()
+    if recipe is None:
+        raise InputError(
+            "expected a recipe to train the models by, but the model comes with weights and "
+            'there is no [training]; add one, e.g. --set training.recipe="speedrun"'
+        )
+    loaded = load(config)
+    options = Options(resume, on_log, None, checkpoint_seconds)
+    needed = _needed_bytes(loaded, models)
+    with OutputFolder(path.with_name(path.name + ".work"), needed) as folder:
+        halves = _halves(len(loaded.bundle.train), models, config.seed)
+        parts = [_probabilities(config, loaded, recipe, half, folder, options) for half in halves]
+        inside, outside = _arranged(halves, parts)
+        scores = memorisation_scores(inside, outside)
+        columns = {
+            "id": ids_of(loaded.bundle.train),
+            "score": scores.numpy(),
+            "probability_in": inside.double().mean(0).numpy(),
+            "probability_out": outside.double().mean(0).numpy(),
+        }
+        facts = _summary(config, loaded, models, scores)
+        write_atomically(path, lambda temporary: _write(temporary, path.suffix, columns, facts))
+    if not any(folder.path.iterdir()):
+        folder.path.rmdir()
+    return facts | {"file": str(path)}
+
+
+def _check_arguments(path: Path, models: int) -> None:
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"expected out to end in .parquet or .csv, got {path.name!r}")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; choose another name for the file")
+    if type(models) is not int or models < 2 or models % 2:
+        raise InputError(
+            f"expected models to be an even number >= 2, as halves come in pairs, got {models!r}"
+        )
+
+
+def _halves(size: int, models: int, seed: int) -> list[_Half]:
+    if size < 2:
+        raise InputError(f"expected at least 2 training samples to halve, got {size}")
+    halves = []
+    for number in range(models):
+        order = torch.randperm(size, generator=seeded(seed, "memorisation", number // 2))
+        rows = order[: size // 2] if number % 2 == 0 else order[size // 2 :]
+        own = derive_seed(seed, "memorisation-model", number) % 2**31
+        halves.append(_Half(number, rows.sort().values, own))
+    return halves
+
+
+def _probabilities(
+    config: Config,
+    loaded: Loaded,
+    recipe: Recipe,
+    half: _Half,
+    folder: OutputFolder,
+    options: Options,
+) -> Tensor:
+    """True-class probability of each training sample, float32 (N,), by one half's model."""
+    bundle, name = loaded.bundle, f"model-{half.number + 1}"
+    kept = folder.path / CHECKPOINTS / f"{name}.safetensors"
+    identity = _identity(config, loaded, recipe, half)
+    if options.resume and metadata(kept).get("identity") == identity:
+        return safetensors.torch.load_file(kept)["probability"]
+    net = build_net(
+        config.model.name,
+        num_classes=bundle.num_classes,
+        image_shape=bundle.image_shape,
+        arguments=config.model.arguments,
+        seed=half.seed,
+    )
+    data = UnlearningData.split(bundle.train, half.rows)
+    trained = train(
+        net.model,
+        data.forget,
+        recipe,
+        task=loaded.task,
+        seed=half.seed,
+        device=loaded.device,
+        precision=config.precision,
+        folder=folder.checkpoints(name),
+        resume=options.resume,
+        on_log=options.log(f"train {name}"),
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+    found = score_sets(
+        trained.model, loaded.task, data, device=loaded.device, precision=config.precision
+    )
+    probability = _merged(found, half.rows)
+    tensors, facts = {"probability": probability}, {"identity": identity}
+    write_atomically(kept, lambda file: safetensors.torch.save_file(tensors, file, facts))
+    return probability
+
+
+def _merged(found: Mapping[str, SetScores], rows: Tensor) -> Tensor:
+    """Probabilities on D_f, which are ``rows`` of the training set, and on the rest, as one."""
+    inside, outside = found["forget"].probability, found["retain"].probability
+    assert inside is not None  # the task is classification, which has logits
+    assert outside is not None  # likewise
+    member = _membership(rows, len(inside) + len(outside))
+    probability = torch.empty(len(member))
+    probability[member], probability[~member] = inside, outside
+    return probability
+
+
+def _membership(rows: Tensor, size: int) -> Tensor:
+    """Which of ``size`` samples are among ``rows``, bool (N,)."""
+    member = torch.zeros(size, dtype=torch.bool)
+    member[rows] = True
+    return member
+
+
+def _arranged(halves: Sequence[_Half], parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Probabilities with and without each sample in training, each (models / 2, N)."""
+    inside, outside = [], []
+    for first in range(0, len(halves), 2):
+        member = _membership(halves[first].rows, len(parts[first]))
+        inside.append(torch.where(member, parts[first], parts[first + 1]))
+        outside.append(torch.where(member, parts[first + 1], parts[first]))
+    return torch.stack(inside), torch.stack(outside)
+
+
+def _identity(config: Config, loaded: Loaded, recipe: Recipe, half: _Half) -> str:
+    """SHA-256 over all that determines the model of one half."""
+    described = {
+        "data": loaded.fingerprint,
+        "reading": reading(config),
+        "model": config.model.model_dump(mode="json"),
+        "recipe": repr(recipe),
+        "precision": config.precision,
+        "seed": half.seed,
+        "rows": half.rows.tolist(),
+    }
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _needed_bytes(loaded: Loaded, models: int) -> int:
+    """A checkpoint with its successor (weights and momentum), and what is kept of each model."""
+    state = loaded.net.model.state_dict().values()
+    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in state)
+    return 2 * 2 * weights + 4 * (models + 16) * len(loaded.bundle.train) + MEGABYTE
+
+
+def _summary(config: Config, loaded: Loaded, models: int, scores: Tensor) -> dict[str, Any]:
+    levels = (0.5, 0.9, 0.99)
+    found = torch.quantile(scores, torch.tensor(levels, dtype=scores.dtype)).tolist()
+    return {
+        "schema": MEMORISATION_SCHEMA,
+        "data": {"name": loaded.bundle.name, "fingerprint": loaded.fingerprint},
+        "model": config.model.name,
+        "recipe": config.recipe_name(),
+        "seed": config.seed,
+        "models": models,
+        "samples": len(scores),
+        "mean": float(scores.mean()),
+        "quantiles": {str(level): value for level, value in zip(levels, found, strict=True)},
+    }
+
+
+def _write(path: Path, ending: str, columns: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    table = pa.table(dict(columns))
+    if ending.lower() == ".csv":
+        pyarrow.csv.write_csv(table, path)
+    else:
+        pq.write_table(table.replace_schema_metadata({"expunge": json.dumps(facts)}), path)

@@ -1,0 +1,1 @@
+"""Denoisers as a task: noise, conditions, adapters, guidance."""
