@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from expunge.core import UnlearningData, model_digest
-from expunge.core.record import Scores
+from expunge.core.schemas.record import Scores
 from expunge.evaluation import (
     Relearning,
     judge,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from expunge.core.record import Scores
+from expunge.core.schemas.record import Scores
 from expunge.metrics import (
     GAP_FIELDS,
     METRICS,

@@ -1,7 +1,7 @@
 """Many runs side by side: every method on the same data, seeds and budget."""
 
-from ..core.bench_results import Bench as Bench
-from ..core.bench_results import Result as Result
+from ..core.schemas.results import Bench as Bench
+from ..core.schemas.results import Result as Result
 from ..runs.store import Store as Store
 from .config import Plan as Plan
 from .config import load_bench as load_bench

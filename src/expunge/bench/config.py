@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from ..config import Config, overridden, parse_config, read_toml, translate
 from ..core.checks import did_you_mean
 from ..core.errors import ConfigError
-from ..core.section import Section
+from ..core.schemas.base import Section
 from .spaces import Space, read_space
 
 AXES = ("data", "model", "scenario", "method")

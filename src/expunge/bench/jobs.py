@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..core.bench_results import Kind
+from ..core.schemas.results import Kind
 from .config import Plan, Setting
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..core.bench_results import Bench
+from ..core.schemas.results import Bench
 from ..runs.store import Store
 from .jobs import Job
 from .worker import Worker

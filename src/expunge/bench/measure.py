@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..core.bench_results import Curve
 from ..core.errors import GuardError
+from ..core.schemas.results import Curve
 from ..evaluation.relearn import Relearning, measured_set, relearn_curve
 from ..evaluation.representation import layer_cka
 from ..evaluation.score import SetScores, score_sets, summarise

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from ..core.batches import seeded
-from ..core.bench_results import RESULT_SCHEMA, Trial
 from ..core.data import UnlearningData, take
 from ..core.errors import GuardError, InputError, ModelError
 from ..core.method import Method
-from ..core.record import Scores
+from ..core.schemas.record import Scores
+from ..core.schemas.results import RESULT_SCHEMA, Trial
 from ..evaluation.score import score_model
 from ..metrics import average_gap
 from ..runs.classifier import Prepared

@@ -8,9 +8,9 @@ from pathlib import Path
 from time import sleep
 from typing import Generic, TypeVar
 
-from ..core.bench_results import Bench, Result, Tuning
 from ..core.errors import ExpungeError
 from ..core.run import Log
+from ..core.schemas.results import Bench, Result, Tuning
 from ..reporting.bench.pages import write_pages, write_results
 from ..runs.models import Options
 from ..runs.store import Store, Warn

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.bench_results import Trial
 from ..core.errors import InputError
+from ..core.schemas.results import Trial
 from .spaces import Space
 
 Judge = Callable[[Mapping[str, Any]], Trial]

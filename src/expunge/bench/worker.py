@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from .. import __version__
-from ..core.bench_results import RESULT_SCHEMA, Result, Tuning
 from ..core.errors import GuardError, ModelError
 from ..core.method import Method
+from ..core.schemas.results import RESULT_SCHEMA, Result, Tuning
 from ..evaluation.details import plain
 from ..evaluation.evaluate import versions
 from ..runs.classifier import Loaded, Prepared, load, prepare

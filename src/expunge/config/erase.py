@@ -8,10 +8,10 @@ from pydantic import Field, ValidationError
 
 from ..core.errors import ConfigError
 from ..core.method import Method
-from ..core.section import Section
+from ..core.schemas.base import Section
+from ..core.schemas.problems import translate
 from ..methods import METHODS
 from .load import overridden, read_toml
-from .problems import translate
 from .tables import build_method
 
 EVERYDAY = ("person", "dog", "house", "street", "landscape", "table", "car", "flower")

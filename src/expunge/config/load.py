@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..core.errors import ConfigError
+from ..core.schemas.problems import translate
 from ..methods import METHODS
 from ..training import RECIPES
-from .problems import translate
 from .schema import Config
 from .tables import build_method, build_recipe
 

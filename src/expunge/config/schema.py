@@ -1,36 +1,26 @@
 """The sections of a config. Key names are those of the TOML file."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from ..core.method import Method
-from ..core.request import CanaryConfig, CanaryForget, Forget
-from ..core.section import Section
+from ..core.schemas.base import Section
+from ..core.schemas.request import AnyForgetSpec, CanaryForget, CanarySpec
+from ..data.sources.reading import Reading
 from ..methods import METHODS
 from ..training import RECIPES, Recipe
 from .tables import build_method, build_recipe, method_schema, recipe_schema
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Channels = Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=1)]
 
-
-class DataConfig(Section):
+class DataConfig(Reading):
     """Where images and labels come from, how they are split, and what to forget."""
 
     source: str = Field(min_length=1)
-    forget: Forget
+    forget: AnyForgetSpec
     path: str | None = None
-    image_size: int | None = Field(None, ge=1)
-    validation: Share = 0.1
-    validation_from_test: Share = 0.0
-    test: Share | None = None
-    limit: int | None = Field(None, ge=1)
-    mean: Channels | None = None
-    std: Channels | None = None
-    augment: bool | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
-    canaries: CanaryConfig | None = None
+    canaries: CanarySpec | None = None
 
     @model_validator(mode="after")
     def _canaries_planted(self) -> "DataConfig":
@@ -40,22 +30,6 @@ class DataConfig(Section):
                 "canaries = { count = 100, seed = 0 }"
             )
         return self
-
-    @model_validator(mode="after")
-    def _one_validation(self) -> "DataConfig":
-        if "validation" in self.model_fields_set and self.validation and self.validation_from_test:
-            raise ValueError(
-                "validation samples come either from the training set (validation) or from the "
-                "test set (validation_from_test); set one of the two to 0"
-            )
-        if (self.mean is None) != (self.std is None):
-            raise ValueError("expected mean and std together, or neither")
-        return self
-
-    @property
-    def train_share_held_out(self) -> float:
-        """Share of the training set that becomes the validation set."""
-        return 0.0 if self.validation_from_test else self.validation
 
 
 class ModelConfig(Section):

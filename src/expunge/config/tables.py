@@ -9,8 +9,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ..core.checks import did_you_mean
 from ..core.errors import ConfigError, InputError
 from ..core.method import Method
+from ..core.schemas.problems import describe, show
 from ..training import Recipe
-from .problems import describe, show
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 DEFAULT_METHOD = "scissorhands"

@@ -12,8 +12,8 @@ from .errors import ModelError as ModelError
 from .guard import Guard as Guard
 from .method import Method as Method
 from .method import Reference as Reference
-from .record import Record as Record
 from .run import Run as Run
+from .schemas.record import Record as Record
 from .task import Batch as Batch
 from .task import Task as Task
 from .unlearn import Unlearned as Unlearned

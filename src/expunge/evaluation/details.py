@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..core.record import ClassChange, Distributions, Sample
+from ..core.schemas.record import ClassChange, Distributions, Sample
 from ..metrics import accuracy, confidence_edges, histogram, loss_edges
 from .score import SetScores
 

@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from ..core.data import UnlearningData
 from ..core.errors import GuardError, InputError
-from ..core.record import Cost, DataInfo, ForgetRequest, MethodInfo, ModelInfo, Record, Relearn
+from ..core.schemas.record import (
+    Cost,
+    DataInfo,
+    ForgetRequest,
+    MethodInfo,
+    ModelInfo,
+    Record,
+    Relearn,
+)
 from ..core.task import Task
 from ..core.unlearn import Unlearned, model_digest
 from ..metrics import average_gap, run_time_efficiency

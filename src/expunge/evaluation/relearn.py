@@ -14,8 +14,8 @@ from ..core.errors import InputError
 from ..core.guard import probe
 from ..core.isolation import isolated_randomness
 from ..core.precision import with_precision
-from ..core.record import Relearn
 from ..core.run import Run
+from ..core.schemas.record import Relearn
 from ..core.task import Task
 from ..metrics import relearn_time
 from ..tasks.labels import absent_labels

@@ -16,8 +16,8 @@ from ..core.data import Split, UnlearningData, fetch
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
 from ..core.precision import resolve_precision
-from ..core.record import Scores
 from ..core.run import Run
+from ..core.schemas.record import Scores
 from ..core.task import Task
 from ..metrics import accuracy, membership_svc
 from ..tasks.labels import absent_labels

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ..core.record import Scores, Verdict
+from ..core.schemas.record import Scores, Verdict
 
 NOT_A_PROOF = "This is empirical evidence, not a proof."
 """Stands at the end of every verdict; other pages show it, too."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..core.errors import InputError
-from ..core.record import Scores
+from ..core.schemas.record import Scores
 
 GAP_FIELDS = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from ..core.record import Scores
+from ..core.schemas.record import Scores
 
 TOW_FIELDS = ("forget_accuracy", "retain_accuracy", "test_accuracy")
 

@@ -53,10 +53,7 @@ class Prepared:
     @property
     def request(self) -> dict[str, Any]:
         """The forget table as a record shows it: ids that stand in a config are counted."""
-        table = self.config.data.forget.model_dump(exclude_none=True)
-        if "ids" in table:
-            table["ids"] = f"{len(table['ids'])} ids"
-        return table
+        return self.config.data.forget.shown()
 
     def identity(self, *parts: object) -> str:
         """SHA-256 over what determines a trained net: data, net, recipe and ``parts``."""
@@ -116,10 +113,7 @@ def prepare(config: Config, loaded: Loaded | None = None) -> Prepared:
     """
     loaded = loaded or load(config)
     bundle = loaded.bundle
-    forget = config.data.forget.model_dump(exclude_none=True)
-    if "ids" in forget:
-        forget["ids"] = [str(one) for one in forget["ids"]]
-    positions = select_forget(bundle, forget)
+    positions = select_forget(bundle, config.data.forget)
     data = bundle.unlearning_data(positions)
     method, recipe = config.build_method(), config.build_recipe()
     for split in sorted(method.reads - getattr(method, "optional", frozenset())):
@@ -182,7 +176,7 @@ def _load_bundle(config: Config) -> Bundle:
     )
     if data.canaries is None:
         return bundle
-    return plant_canaries(bundle, data.canaries.model_dump(exclude_none=True))
+    return plant_canaries(bundle, data.canaries)
 
 
 def _placed(bundle: Bundle, config: Config, net: Net, device: torch.device) -> Bundle:

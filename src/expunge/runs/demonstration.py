@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..config import Config, parse_config
-from ..core.record import Record
+from ..core.schemas.record import Record
 from ..core.run import Log
 from .unlearn import run_unlearn
 

@@ -14,7 +14,7 @@ from ..reporting import report
 from ..config import EraseConfig
 from ..core.checkpoint import write_whole
 from ..core.data import UnlearningData
-from ..core.record import Record
+from ..core.schemas.record import Record
 from ..core.run import Log
 from ..core.unlearn import Unlearned, model_digest, unlearn
 from ..data import LatentSet, ListedPrompt, encode_images, load_prompts, request_digest

@@ -10,7 +10,7 @@ from ..reporting import report
 from ..core.batches import derive_seed
 from ..core.checks import check_choice
 from ..core.data import UnlearningData
-from ..core.record import Record
+from ..core.schemas.record import Record
 from ..core.run import Log
 from ..core.unlearn import Unlearned, unlearn
 from ..data import LatentSet, request_digest

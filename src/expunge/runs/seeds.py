@@ -9,7 +9,7 @@ from typing import Any
 from ..config import Config
 from ..core.checkpoint import write_whole
 from ..core.errors import InputError
-from ..core.record import Record
+from ..core.schemas.record import Record
 from ..core.run import Log
 from .folder import OutputFolder
 from .classifier import load, prepare
@@ -48,7 +48,7 @@ def run_seeds(
     loaded = load(config)
     runs = [prepare(config.with_seed(seed), loaded) for seed in seeds]
     base, needed = prepare(config, loaded), needed_bytes(runs[0]) * (1 + len(seeds))
-    fixed = not config.data.forget.drawn
+    fixed = not config.data.forget.is_random
     with OutputFolder(out, needed) as folder:
         start = original(base, folder, options)
         shared = references(base, folder, options, config.seed) if fixed else None

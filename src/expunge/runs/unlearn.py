@@ -10,7 +10,7 @@ from torch import nn
 from .. import __version__
 from ..config import Config
 from ..core.batches import derive_seed
-from ..core.record import Record
+from ..core.schemas.record import Record
 from ..core.run import Log
 from ..core.unlearn import Unlearned, model_digest, unlearn
 from ..data import request_digest

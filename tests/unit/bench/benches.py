@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from expunge.core.bench_results import Bench
+from expunge.core.schemas.results import Bench
 
 SEEDS = (0, 1, 2)
 METHODS = (

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.bench import benches
 
-from expunge.core.bench_results import Bench, Result
 from expunge.core.errors import InputError
+from expunge.core.schemas.results import Bench, Result
 from expunge.reporting.bench.row import Row, Stat, stat
 from expunge.reporting.bench.rows import planned_seeds, rows, sections
 

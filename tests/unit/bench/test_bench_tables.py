@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.unit.bench import benches
 
-from expunge.core.bench_results import Bench
+from expunge.core.schemas.results import Bench
 from expunge.reporting.bench.caption import tuning_text
 from expunge.reporting.bench.row import Stat
 from expunge.reporting.bench.tables import DASH, escape_latex, latex, markdown, spread

@@ -7,7 +7,7 @@ import pytest
 from expunge.bench.spaces import Choice, Range, read_space
 from expunge.bench.tune import tune
 from expunge.core import InputError
-from expunge.core.bench_results import Trial
+from expunge.core.schemas.results import Trial
 
 
 def read(table, method=None) -> tuple[dict, list[str]]:

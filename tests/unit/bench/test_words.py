@@ -9,7 +9,7 @@ from expunge.bench.words.jobs import word_jobs
 from expunge.bench.words.result import WordBench, WordResult
 from expunge.bench.words.tables import DASH, word_rows, word_tables
 from expunge.core import ConfigError, InputError
-from expunge.core.record import DrawingProbe, Relearn
+from expunge.core.schemas.record import DrawingProbe, Relearn
 
 METHODS: list[dict[str, Any]] = [
     {"label": "Scissorhands", "name": "scissorhands", "seeds": [0, 1]},

@@ -9,8 +9,8 @@ import pytest
 from expunge.bench import load_word_bench
 from expunge.config import json_schema, load_config, load_erase, parse_config
 from expunge.config.load import parse_value
-from expunge.config.problems import show
 from expunge.core.errors import ConfigError
+from expunge.core.schemas.problems import show
 from expunge.methods import METHODS, FineTune, SalUn, Scissorhands
 from expunge.runs import demo_config
 from expunge.training import RECIPES
@@ -189,11 +189,11 @@ def test_another_seed_draws_another_random_forget_set_only() -> None:
 @pytest.mark.parametrize("kind", ["kind='classes'", "kind='groups', column='who'"])
 def test_another_seed_draws_other_classes_and_groups(kind: str) -> None:
     config = parse_config(GOOD, [f"data.forget={{{kind}, fraction=0.1}}"])
-    assert config.data.forget.drawn
+    assert config.data.forget.is_random
     assert config.data.forget.seed == 0  # written out, so that a record shows it
     assert config.with_seed(4).data.forget.seed == 4
     listed = parse_config(GOOD, ["data.forget={kind='groups', column='who', values=['a']}"])
-    assert not listed.data.forget.drawn
+    assert not listed.data.forget.is_random
     assert listed.with_seed(4).data == listed.data
 
 

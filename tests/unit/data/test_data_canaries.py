@@ -87,13 +87,16 @@ def test_a_seed_chooses_samples_and_labels() -> None:
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({}, "expected either fraction or count in canaries, got neither"),
-        ({"count": 3, "fraction": 0.1}, "in canaries, got both"),
+        (
+            {},
+            "canaries: expected either fraction (e.g. 0.1) or count",
+        ),
+        ({"count": 3, "fraction": 0.1}, "one of them, got both; leave one out"),
         ({"count": 60}, "expected canaries.count to be a whole number between 1 and 59"),
         ({"fraction": 0.001}, "the canaries set is empty"),
-        ({"fraction": "x"}, "expected canaries.fraction to be a number"),
-        ({"count": 3, "seed": 0.5}, "expected canaries.seed to be a whole number"),
-        ({"count": 3, "sed": 0}, "got 'sed'; did you mean 'seed'?"),
+        ({"fraction": "x"}, 'canaries.fraction: expected a number, got "x"'),
+        ({"count": 3, "seed": 0.5}, "canaries.seed: expected a whole number, got 0.5"),
+        ({"count": 3, "sed": 0}, "canaries.sed: unknown key; did you mean 'seed'?"),
     ],
 )
 def test_bad_plans(request_: dict[str, Any], message: str) -> None:
@@ -112,5 +115,5 @@ def test_data_that_cannot_hold_canaries() -> None:
         plant_canaries(bundle_of(Named(pairs())), {"count": 3})
     with pytest.raises(InputError, match="the data hold no canaries to forget; plant some"):
         select_forget(bundle_of(image_set()), {"kind": "canaries"})
-    with pytest.raises(InputError, match="kind canaries among none; got 'count'"):
+    with pytest.raises(InputError, match=r"forget\.count: unknown key"):
         select_forget(bundle_of(image_set()), {"kind": "canaries", "count": 3})

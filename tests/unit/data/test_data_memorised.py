@@ -92,11 +92,11 @@ def test_files_that_hold_no_scores(tmp_path: Path, name: str, content, message: 
 
 def test_bad_requests(tmp_path: Path) -> None:
     file = table(tmp_path / "s.parquet")
-    with pytest.raises(InputError, match="kind most-memorised, got neither"):
+    with pytest.raises(InputError, match="one of them, got neither"):
         chosen(file)
     with pytest.raises(InputError, match="between 1 and 4, as there are 5 training samples"):
         chosen(file, count=5)
-    with pytest.raises(InputError, match=r"among scores, fraction, count; got 'seed'"):
+    with pytest.raises(InputError, match=r"seed: unknown key; .*known are kind, scores, fra"):
         chosen(file, count=1, seed=0)
-    with pytest.raises(InputError, match=r"expected forget.scores to be the path .* got None"):
+    with pytest.raises(InputError, match=r"forget\.scores: is missing; add it"):
         select_forget(BUNDLE, {"kind": "most-memorised", "count": 1})

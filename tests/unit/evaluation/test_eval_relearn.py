@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from expunge.core import GuardError, InputError, UnlearningData, model_digest
-from expunge.core.record import Relearn
+from expunge.core.schemas.record import Relearn
 from expunge.evaluation import (
     UNTIL_RELEARNT,
     Relearning,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from expunge.core import ModelError, UnlearningData, model_digest
-from expunge.core.record import Scores
+from expunge.core.schemas.record import Scores
 from expunge.evaluation import SetScores, score_model, score_sets, summarise
 from expunge.evaluation.score import evaluating, judged_test, on_device
 from expunge.metrics import membership_svc

@@ -2,7 +2,7 @@
 
 import pytest
 
-from expunge.core.record import Scores
+from expunge.core.schemas.record import Scores
 from expunge.evaluation import NOT_A_PROOF, judge
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from expunge.core import InputError
-from expunge.core.record import Scores
+from expunge.core.schemas.record import Scores
 from expunge.metrics import (
     METRICS,
     TOW_FIELDS,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from expunge.core import InputError
-from expunge.core.record import Scores
+from expunge.core.schemas.record import Scores
 from expunge.metrics import (
     GAP_FIELDS,
     METRICS,

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from expunge.core.record import Record
+from expunge.core.schemas.record import Record
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 HOSTILE = "<script>alert(1)</script>'\"&--></style><!--<img src=x onerror=alert(2)>{{ 7*7 }}"

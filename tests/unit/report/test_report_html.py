@@ -10,7 +10,7 @@ from tests.pages import Page
 from tests.unit.report import records
 
 from expunge.core.errors import InputError
-from expunge.core.record import Record
+from expunge.core.schemas.record import Record
 from expunge.reporting import render, report
 from expunge.reporting.run.html import inline
 from expunge.reporting.run.page import MOST_PICTURES, build

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ...core.json_file import JsonFile, Strict
-from ...core.record import DrawingProbe, PromptScore, Relearn
+from ...core.schemas.base import JsonFile, Strict
+from ...core.schemas.record import DrawingProbe, PromptScore, Relearn
 
 WordKind = Literal["original", "retrained", "unlearned"]
 

@@ -8,16 +8,14 @@ import torch
 from torch import Tensor
 
 from ...core.batches import seeded
-from ...core.checks import did_you_mean
-from ...core.errors import DataError, InputError
+from ...core.errors import DataError
+from ...core.schemas.request import CanaryForget, CanarySpec, parse_canaries
 from ..bundle import Bundle, Canaries, RowSet
 from ..convert import read_labels
-from .sampling import draw
-
-_KEYS = ("fraction", "count", "seed")
+from .sampling import sample_positions
 
 
-def plant_canaries(bundle: Bundle, request: Mapping[str, Any]) -> Bundle:
+def plant_canaries(bundle: Bundle, request: CanarySpec | Mapping[str, Any]) -> Bundle:
     """The same data with a wrong label for some training samples, drawn with a seed.
 
     A model that is trained on the result can answer with the planted label only from
@@ -28,8 +26,9 @@ def plant_canaries(bundle: Bundle, request: Mapping[str, Any]) -> Bundle:
 
     Args:
         bundle: Its training set holds the true labels, and has at least two classes.
-        request: ``fraction`` or ``count`` of the training samples, and ``seed`` (0), which
-            chooses both the samples and their wrong labels, uniformly.
+        request: A ``CanarySpec`` or its keys: ``fraction`` or ``count`` of the training
+            samples, and ``seed`` (0), which chooses both the samples and their wrong labels,
+            uniformly.
 
     Returns:
         A bundle whose ``canaries`` tell the positions and both labels; other sets and the
@@ -39,20 +38,17 @@ def plant_canaries(bundle: Bundle, request: Mapping[str, Any]) -> Bundle:
         InputError: If a key is malformed.
         DataError: If there is but one class, or the set cannot take other labels.
     """
-    for key in request:
-        if key not in _KEYS:
-            raise InputError(
-                f"expected keys of canaries among {', '.join(_KEYS)}; "
-                f"got {key!r}{did_you_mean(key, _KEYS)}"
-            )
+    spec = parse_canaries(request)
     if bundle.num_classes < 2:
         raise DataError("canaries need a wrong label to take, but there is only one class")
     labels = read_labels(bundle.train)
-    positions = draw(request, len(labels), "training samples", where="canaries", name="samples")
+    positions = sample_positions(
+        spec, len(labels), "training samples", where="canaries", name="samples"
+    )
     positions = positions.sort().values
     true = labels[positions]
     # A step of 1 ... C - 1 around the circle of classes never ends where it began.
-    generator = seeded("canaries", "labels", request.get("seed", 0))
+    generator = seeded("canaries", "labels", spec.seed)
     step = torch.randint(1, bundle.num_classes, (len(labels),), generator=generator)[positions]
     planted = (true + step) % bundle.num_classes
     changed = labels.clone()
@@ -61,7 +57,7 @@ def plant_canaries(bundle: Bundle, request: Mapping[str, Any]) -> Bundle:
     return replace(bundle, train=train, canaries=Canaries(positions, planted, true))
 
 
-def canaries_of(bundle: Bundle, _: Mapping[str, Any]) -> Tensor:
+def canaries_of(bundle: Bundle, _: CanaryForget) -> Tensor:
     """Positions of the planted samples in ``bundle.train``, int64 (K,).
 
     Raises:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ...core.checks import did_you_mean
-from ...core.errors import DataError, InputError
+from ...core.errors import DataError
+from ...core.schemas.request import MemorisedForget
 from ..bundle import Bundle, ids_of
 from .sampling import wanted_count
 
@@ -20,29 +21,23 @@ COLUMNS = ("id", "score")
 _MADE_BY = "expunge memorisation CONFIG --out FILE makes such a file"
 
 
-def most_memorised(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
+def most_memorised(bundle: Bundle, spec: MemorisedForget) -> Tensor:
     """Positions of the training samples with the highest scores, int64 (K,); ties by id.
 
     Args:
         bundle: The data; every training sample needs a score.
-        request: ``scores``, the path of a .parquet, .csv or .tsv file with the columns id
+        spec: ``scores``, the path of a .parquet, .csv or .tsv file with the columns id
             and score, and ``fraction`` or ``count``.
 
     Raises:
-        InputError: If a key is malformed.
+        InputError: If all but none are asked for.
         DataError: If the file is missing or broken, or does not fit the training set.
     """
     names = ids_of(bundle.train)
-    count = wanted_count(request, len(names), "training samples", "forget")
-    file = request.get("scores")
-    if not isinstance(file, str | Path):
-        raise InputError(
-            f"expected forget.scores to be the path of a table with the columns id and score, "
-            f"got {file!r}; {_MADE_BY}"
-        )
-    scores = _read_scores(Path(file).expanduser())
-    _check_complete(Path(file).name, scores, names)
-    order = sorted(range(len(names)), key=lambda place: (-scores[names[place]], names[place]))
+    count = wanted_count(spec, len(names), "training samples", "forget")
+    scores = _read_scores(Path(spec.scores).expanduser())
+    _check_complete(Path(spec.scores).name, scores, names)
+    order = sorted(range(len(names)), key=lambda index: (-scores[names[index]], names[index]))
     return torch.tensor(order[:count])
 
 

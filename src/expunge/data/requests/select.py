@@ -10,19 +10,28 @@ import torch
 from torch import Tensor
 
 from ...core.checks import did_you_mean
-from ...core.errors import DataError, InputError
+from ...core.errors import DataError
+from ...core.schemas.request import (
+    CanaryForget,
+    ClassForget,
+    ForgetSpec,
+    GroupForget,
+    IdForget,
+    MemorisedForget,
+    RandomForget,
+    parse_request,
+)
 from ..bundle import Bundle, ids_of
 from ..convert import read_labels
 from .canaries import canaries_of
 from .id_file import read_ids
-from .sampling import draw, is_whole
+from .sampling import sample_positions
 from .scores import most_memorised
 
 _SHOWN = 5
-_DRAWN = ("fraction", "count", "seed")
 
 
-def select_forget(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
+def select_forget(bundle: Bundle, request: ForgetSpec | Mapping[str, Any]) -> Tensor:
     """Positions in ``bundle.train`` that a request names, sorted int64 (K,).
 
     ==================  ============================================  ==========================
@@ -50,25 +59,16 @@ def select_forget(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
     number of samples in a draw of classes or groups therefore depends on the seed. Classes go
     by the labels that models are trained with, those of planted canaries too.
 
+    Args:
+        bundle: The data; ``train`` is what is chosen from.
+        request: A ``ForgetSpec``, or a mapping that is one when it has been checked.
+
     Raises:
         InputError: If the request is malformed.
         DataError: If it names what is not there, nothing, or the whole training set.
     """
-    kind = request.get("kind")
-    if kind not in _KINDS:
-        raise InputError(
-            f"expected forget.kind to be one of {', '.join(_KINDS)}; "
-            f"got {kind!r}{did_you_mean(str(kind), _KINDS)}"
-        )
-    choose, keys = _KINDS[kind]
-    for key in request:
-        if key != "kind" and key not in keys:
-            raise InputError(
-                f"expected keys of a forget request of kind {kind} among "
-                f"{', '.join(keys) or 'none'}; "
-                f"got {key!r}{did_you_mean(key, keys)}"
-            )
-    chosen = choose(bundle, {key: value for key, value in request.items() if value is not None})
+    spec = parse_request(request)
+    chosen = _CHOOSE[type(spec)](bundle, spec)
     if len(chosen) == 0:
         raise DataError("the forget set is empty: name at least one sample to forget")
     if len(chosen) == len(bundle.train):
@@ -96,45 +96,33 @@ def request_digest(ids: Sequence[str], salt: str) -> str:
     return digest.hexdigest()
 
 
-def _random(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
-    return draw(request, len(bundle.train), "training samples", name="random")
+def _random(bundle: Bundle, spec: RandomForget) -> Tensor:
+    return sample_positions(spec, len(bundle.train), "training samples", name="random")
 
 
-def _classes(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
+def _classes(bundle: Bundle, spec: ClassForget) -> Tensor:
     labels = read_labels(bundle.train).cpu()
-    if _is_drawn(request, "classes"):
+    if spec.classes is None:
         present = labels.unique()
-        numbers = present[draw(request, len(present), "classes", name="classes")]
+        numbers = present[sample_positions(spec, len(present), "classes", name="classes")]
         return torch.isin(labels, numbers).nonzero().flatten()
-    wanted = _list_of(request, "classes", 'classes = ["cat"] or classes = [3]')
-    listed = [_class_number(bundle, word) for word in wanted]
-    for number, word in zip(listed, wanted, strict=True):
+    listed = [_class_number(bundle, word) for word in spec.classes]
+    for number, word in zip(listed, spec.classes, strict=True):
         if not bool((labels == number).any()):
             raise DataError(f"there is no training sample of class {word!r}; nothing to forget")
     return torch.isin(labels, torch.tensor(listed)).nonzero().flatten()
 
 
-def _is_drawn(request: Mapping[str, Any], key: str) -> bool:
-    """Whether the request draws by a seed what ``key`` would list."""
-    sizes = [name for name in ("fraction", "count", "seed") if name in request]
-    if key in request and sizes:
-        raise InputError(
-            f"expected forget.{key} or forget.{sizes[0]}, got both: a list leaves nothing to "
-            "draw; leave one out"
-        )
-    return bool(sizes)
-
-
-def _class_number(bundle: Bundle, word: Any) -> int:
+def _class_number(bundle: Bundle, word: str | int) -> int:
     names = bundle.classes or []
     if isinstance(word, str) and word in names:
         return names.index(word)
     number = int(word) if isinstance(word, str) and word.isdecimal() else word
-    if is_whole(number) and 0 <= number < bundle.num_classes:
-        return int(number)
+    if isinstance(number, int) and 0 <= number < bundle.num_classes:
+        return number
     known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
     hint = did_you_mean(word, names) if isinstance(word, str) else ""
-    if is_whole(word) and str(word) in names:
+    if isinstance(word, int) and str(word) in names:
         hint = f'; the class of that name is written "{word}"'
     raise DataError(
         f"expected classes by number (0 to {bundle.num_classes - 1})"
@@ -143,58 +131,49 @@ def _class_number(bundle: Bundle, word: Any) -> int:
     )
 
 
-def _groups(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
+def _groups(bundle: Bundle, spec: GroupForget) -> Tensor:
     columns = getattr(bundle.train, "columns", {})
-    column = request.get("column")
+    column = spec.column
     if column not in columns:
         known = ", ".join(columns) or "none"
         raise DataError(
             f"expected forget.column to be a column of the data (there are: {known}); "
-            f"got {column!r}{did_you_mean(str(column), columns)}"
+            f"got {column!r}{did_you_mean(column, columns)}"
         )
-    places: dict[str, list[int]] = {}
-    for place, value in enumerate(columns[column]):
-        places.setdefault(str(value), []).append(place)
-    if _is_drawn(request, "values"):
+    rows: dict[str, list[int]] = {}
+    for row, value in enumerate(columns[column]):
+        rows.setdefault(str(value), []).append(row)
+    wanted: Sequence[str | int]
+    if spec.values is None:
         # An empty cell makes no group: those samples need not have anything in common.
         groups = sorted({str(value) for value in columns[column] if not _is_empty(value)})
-        drawn = draw(request, len(groups), f"values of {column}", name="groups")
-        wanted: list[Any] = [groups[place] for place in drawn.tolist()]
+        chosen = sample_positions(spec, len(groups), f"values of {column}", name="groups")
+        wanted = [groups[index] for index in chosen.tolist()]
     else:
-        wanted = _list_of(request, "values", f"values = [{columns[column][0]!r}]")
-    missing = [value for value in wanted if str(value) not in places]
+        wanted = spec.values
+    missing = [value for value in wanted if str(value) not in rows]
     if missing:
         raise DataError(
             f"no training sample has {_some(missing)} in column {column!r}"
-            f"{did_you_mean(str(missing[0]), places)}"
+            f"{did_you_mean(str(missing[0]), rows)}"
         )
-    return torch.tensor(sorted({at for value in wanted for at in places[str(value)]}))
+    return torch.tensor(sorted({row for value in wanted for row in rows[str(value)]}))
 
 
-def _ids(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
-    if ("ids" in request) == ("file" in request):
-        raise InputError(
-            "expected either ids or file in a forget request of kind ids, got "
-            + ("both; leave one out" if "ids" in request else "neither")
-        )
-    places = {name: place for place, name in enumerate(ids_of(bundle.train))}
-    if "file" in request:
-        wanted: Sequence[Any] = read_ids(
-            request["file"], request.get("column"), lambda cell: _full(cell, places) in places
-        )
-    else:
-        if "column" in request:
-            raise InputError("forget.column goes with file, not with ids; leave it out")
-        wanted = request["ids"]
-        if isinstance(wanted, str) or not isinstance(wanted, Sequence):
-            raise InputError(f"expected forget.ids to be a list, got {wanted!r}")
-    names = [_full(name, places) for name in wanted]
+def _ids(bundle: Bundle, spec: IdForget) -> Tensor:
+    rows = {name: row for row, name in enumerate(ids_of(bundle.train))}
+    wanted: Sequence[str | int] = (
+        spec.ids
+        if spec.file is None
+        else read_ids(spec.file, spec.column, lambda cell: _full(cell, rows) in rows)
+    ) or []
+    names = [_full(name, rows) for name in wanted]
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise DataError(f"ids occur twice in the forget request: {_some(twice)}; list each once")
-    missing = [name for name in names if name not in places]
+    missing = [name for name in names if name not in rows]
     if missing:
-        raise _missing(bundle, missing, list(places))
-    return torch.tensor([places[name] for name in names], dtype=torch.long)
+        raise _missing(bundle, missing, list(rows))
+    return torch.tensor([rows[name] for name in names], dtype=torch.long)
 
 
 def _missing(bundle: Bundle, missing: list[str], known: list[str]) -> DataError:
@@ -220,21 +199,10 @@ def _held_ids(dataset: Any, name: str) -> list[str]:
     return [f"{name}/{row}" for row in range(len(dataset))]
 
 
-def _full(name: Any, known: Mapping[str, int]) -> str:
+def _full(name: str | int, known: Mapping[str, int]) -> str:
     """The id in full: a number, or its digits, is short for a row of the training file."""
-    if not isinstance(name, str) and not is_whole(name):
-        raise InputError(f"expected ids as texts or whole numbers, got {name!r}")
     text = str(name).strip()
     return f"train/{int(text)}" if text not in known and text.isdecimal() else text
-
-
-def _list_of(request: Mapping[str, Any], key: str, example: str) -> list[Any]:
-    values = request.get(key)
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise InputError(f"expected forget.{key} to be a list, e.g. {example}, got {values!r}")
-    if len(values) == 0:
-        raise DataError(f"forget.{key} is empty, so the forget set is empty; e.g. {example}")
-    return list(values)
 
 
 def _is_empty(value: Any) -> bool:
@@ -251,11 +219,11 @@ def _some(names: Sequence[Any]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-_KINDS: dict[str, tuple[Callable[[Bundle, Mapping[str, Any]], Tensor], tuple[str, ...]]] = {
-    "random": (_random, _DRAWN),
-    "classes": (_classes, ("classes", *_DRAWN)),
-    "groups": (_groups, ("column", "values", *_DRAWN)),
-    "ids": (_ids, ("ids", "file", "column")),
-    "most-memorised": (most_memorised, ("scores", "fraction", "count")),
-    "canaries": (canaries_of, ()),
+_CHOOSE: dict[type[ForgetSpec], Callable[[Bundle, Any], Tensor]] = {
+    RandomForget: _random,
+    ClassForget: _classes,
+    GroupForget: _groups,
+    IdForget: _ids,
+    MemorisedForget: most_memorised,
+    CanaryForget: canaries_of,
 }

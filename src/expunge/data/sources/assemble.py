@@ -1,55 +1,20 @@
 """From what a source found to a ``Bundle``: splits, decoding, normalisation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...core.checks import check_share
 from ...core.errors import DataError
 from ..bundle import Bundle
 from ..images.augmentation import Augmentation
-from ..images.decode import check_image_size
 from ..images.image_set import ImageSet
 from .raw import Collection, Raw, fixed_order, stratified_share
+from .reading import Reading
 
 _TEST_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the caller wants of any source; see ``load_source``."""
-
-    image_size: int | None = None
-    validation: float = 0.1
-    validation_from_test: float = 0.0
-    test: float | None = None
-    limit: int | None = None
-    mean: Sequence[float] | None = None
-    std: Sequence[float] | None = None
-    augment: bool | None = None
-
-    def __post_init__(self) -> None:
-        check_image_size(self.image_size)
-        check_share(test=self.test)
-        if self.validation != 0:
-            check_share(validation=self.validation)
-        if self.validation_from_test != 0:
-            check_share(validation_from_test=self.validation_from_test)
-            if self.validation != 0:
-                raise DataError(
-                    f"expected validation = 0 together with validation_from_test = "
-                    f"{self.validation_from_test}, got validation = {self.validation}; "
-                    "validation images come from one of the two files"
-                )
-        if self.limit is not None and (type(self.limit) is not int or self.limit < 2):
-            raise DataError(
-                f"expected limit to be a whole number of images >= 2, got {self.limit!r}"
-            )
-        if (self.mean is None) != (self.std is None):
-            raise DataError("expected mean and std together, got only one of them")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +32,7 @@ def divide(
     train_ids: list[str],
     train_labels: Tensor,
     test_ids: list[str] | None,
-    wishes: Wishes,
+    reading: Reading,
 ) -> Rows:
     """Decide the splits by the ids alone, so that no seed of any run can move them.
 
@@ -79,24 +44,24 @@ def divide(
     """
     order = fixed_order(train_ids, name, "validation")
     if test_ids is None:
-        share = _TEST_SHARE if wishes.test is None else wishes.test
+        share = _TEST_SHARE if reading.test is None else reading.test
         held = stratified_share(train_labels, fixed_order(train_ids, name, "test"), share)
         test_rows, order = held.nonzero().flatten(), order[~held[order]]
         carved_ids = [train_ids[row] for row in test_rows.tolist()]
-    elif wishes.test is not None:
+    elif reading.test is not None:
         raise DataError(
-            f"test = {wishes.test} cannot be used: {name} has a test set of its own; leave it out"
+            f"test = {reading.test} cannot be used: {name} has a test set of its own; leave it out"
         )
     else:
         test_rows, carved_ids = torch.arange(len(test_ids)), test_ids
-    count = len(order) if wishes.limit is None else min(wishes.limit, len(order))
-    held_out = round(wishes.validation * count)
-    start = round(wishes.validation * len(order))
+    count = len(order) if reading.limit is None else min(reading.limit, len(order))
+    held_out = round(reading.train_share_held_out * count)
+    start = round(reading.train_share_held_out * len(order))
     train, validation = order[start : start + count - held_out], order[:held_out]
     shuffled = test_rows[fixed_order(carved_ids, name, "validation-from-test")]
-    shuffled = shuffled[: wishes.limit]
-    if wishes.validation_from_test:
-        cut = round(wishes.validation_from_test * len(shuffled))
+    shuffled = shuffled[: reading.limit]
+    if reading.validation_from_test:
+        cut = round(reading.validation_from_test * len(shuffled))
         validation, shuffled = shuffled[:cut], shuffled[cut:]
     if len(train) == 0 or len(shuffled) == 0:
         raise DataError(
@@ -108,21 +73,21 @@ def divide(
     )
 
 
-def assemble(found: Collection, wishes: Wishes) -> Bundle:
+def assemble(found: Collection, reading: Reading) -> Bundle:
     """Divide and decode a collection; only rows that are wanted are decoded.
 
     Raises:
         DataError: If an image or a label does not fit; names it.
     """
     test_ids = None if found.test is None else found.test.ids
-    if found.validation is not None and wishes.validation_from_test == 0:
-        wishes = replace(wishes, validation=0)
-    rows = divide(found.name, found.train.ids, found.train.labels, test_ids, wishes)
+    if found.validation is not None and reading.validation_from_test == 0:
+        reading = reading.model_copy(update={"validation": 0.0})
+    rows = divide(found.name, found.train.ids, found.train.labels, test_ids, reading)
     files = [raw for raw in (found.train, found.validation, found.test) if raw is not None]
     classes, num_classes = _classes(found, files)
-    sets = _decoded(found, rows, wishes, classes)
-    mean, std = _normalisation(found, wishes, sets["train"])
-    augmentation = _augmentation(found, wishes, sets["train"].image_shape)
+    sets = _decoded(found, rows, reading, classes)
+    mean, std = _normalisation(found, reading, sets["train"])
+    augmentation = _augmentation(found, reading, sets["train"].image_shape)
     ready = {
         name: images.with_normalisation(mean, std).with_augmentation(augmentation)
         for name, images in sets.items()
@@ -151,16 +116,16 @@ def _classes(found: Collection, files: list[Raw]) -> tuple[list[str] | None, int
 
 
 def _decoded(
-    found: Collection, rows: Rows, wishes: Wishes, classes: list[str] | None
+    found: Collection, rows: Rows, reading: Reading, classes: list[str] | None
 ) -> dict[str, ImageSet]:
     """One decoding per file; sets of one file share its pixels."""
 
     def build(raw: Raw, wanted: Tensor) -> ImageSet:
         return raw.build(
-            wanted, wishes.image_size, classes=classes, augmentation=Augmentation.none()
+            wanted, reading.image_size, classes=classes, augmentation=Augmentation.none()
         )
 
-    from_test = bool(wishes.validation_from_test)
+    from_test = bool(reading.validation_from_test)
     groups = {"train": rows.train}
     if not from_test:
         groups["validation"] = rows.validation
@@ -202,18 +167,18 @@ def _alike(sets: dict[str, ImageSet]) -> dict[str, ImageSet]:
 
 
 def _normalisation(
-    found: Collection, wishes: Wishes, train: ImageSet
+    found: Collection, reading: Reading, train: ImageSet
 ) -> tuple[Sequence[float], Sequence[float]]:
-    if wishes.mean is not None and wishes.std is not None:
-        return wishes.mean, wishes.std
+    if reading.mean is not None and reading.std is not None:
+        return reading.mean, reading.std
     if found.mean is not None and found.std is not None:
         return found.mean, found.std
     return train.channel_statistics()
 
 
-def _augmentation(found: Collection, wishes: Wishes, shape: tuple[int, int, int]) -> Augmentation:
+def _augmentation(found: Collection, reading: Reading, shape: tuple[int, int, int]) -> Augmentation:
     """What suits the images: shifts by an eighth, and flips unless the images are grey."""
-    wanted = wishes.augment
+    wanted = reading.augment
     if wanted is False or (wanted is None and found.shift == 0 and not found.flip):
         return Augmentation.none()
     side = min(shape[1:])

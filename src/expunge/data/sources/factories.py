@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,12 +17,13 @@ from ..convert import NotImagesError, class_names, read_items, read_labels
 from ..images.augmentation import Augmentation
 from ..images.decode import resize_images
 from ..images.image_set import ImageSet
-from .assemble import Wishes, divide
+from .assemble import divide
+from .reading import Reading
 
 _SETS = ("train", "validation", "test")
 
 
-def load_factory(source: str, wishes: Wishes, arguments: Mapping[str, Any]) -> Bundle:
+def load_factory(source: str, reading: Reading, arguments: Mapping[str, Any]) -> Bundle:
     """Call ``package.module:factory`` and bring what it returns into a ``Bundle``.
 
     It may return a ``Bundle`` (taken as it is), a mapping with "train" and perhaps
@@ -37,14 +37,14 @@ def load_factory(source: str, wishes: Wishes, arguments: Mapping[str, Any]) -> B
     made = _call(source, arguments)
     if isinstance(made, Bundle):
         return made
-    sets = {name: _prepare(dataset, name, wishes) for name, dataset in _as_sets(made).items()}
+    sets = {name: _prepare(dataset, name, reading) for name, dataset in _as_sets(made).items()}
     pixels_known = all(isinstance(dataset, ImageSet) for dataset in sets.values())
-    if not pixels_known and (wishes.image_size or wishes.mean or wishes.augment):
+    if not pixels_known and (reading.image_size or reading.mean or reading.augment):
         raise DataError(
             f"image_size, mean, std and augment do not apply to the data sets of {source}, "
             "which are not plain images of one size; do that in the factory"
         )
-    sets = _split(source, sets, wishes)
+    sets = _split(source, sets, reading)
     labels = torch.cat([read_labels(dataset) for dataset in sets.values()])
     classes = next((names for names in map(class_names, sets.values()) if names), None)
     train = sets["train"]
@@ -95,10 +95,10 @@ def _as_sets(made: Any) -> dict[str, Any]:
     return {name: made[name] for name in _SETS if made.get(name) is not None}
 
 
-def _prepare(dataset: Any, name: str, wishes: Wishes) -> Any:
+def _prepare(dataset: Any, name: str, reading: Reading) -> Any:
     """An ``ImageSet`` if that loses nothing, else a ``RowSet``."""
     if isinstance(dataset, ImageSet):
-        return _as_wished(dataset, wishes)
+        return _as_asked(dataset, reading)
     if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
         raise DataError(
             f"expected the {name} set to be a map-style data set with a length, got "
@@ -108,12 +108,12 @@ def _prepare(dataset: Any, name: str, wishes: Wishes) -> Any:
         raise DataError(f"the {name} set of the factory is empty")
     if hasattr(dataset, "with_format") and hasattr(dataset, "features"):
         images = ImageSet.from_hf(dataset, augmentation=Augmentation.none())
-        return _as_wished(_with_ids(images, name), wishes)
+        return _as_asked(_with_ids(images, name), reading)
     try:
         images = read_items(dataset, lossless=True, augmentation=Augmentation.none())
     except NotImagesError:
         return RowSet(dataset, read_labels(dataset), f"{name}/")
-    return _as_wished(images if hasattr(dataset, "ids") else _with_ids(images, name), wishes)
+    return _as_asked(images if hasattr(dataset, "ids") else _with_ids(images, name), reading)
 
 
 def _with_ids(images: ImageSet, name: str) -> ImageSet:
@@ -121,30 +121,30 @@ def _with_ids(images: ImageSet, name: str) -> ImageSet:
     return images
 
 
-def _as_wished(images: ImageSet, wishes: Wishes) -> ImageSet:
-    if wishes.image_size is not None:
+def _as_asked(images: ImageSet, reading: Reading) -> ImageSet:
+    if reading.image_size is not None:
         images = ImageSet(
-            resize_images(images.images, wishes.image_size), images.labels, ids=images.ids,
+            resize_images(images.images, reading.image_size), images.labels, ids=images.ids,
             classes=images.classes, mean=images.mean, std=images.std, columns=images.columns,
             augmentation=images.augmentation,
         )  # fmt: skip
-    if wishes.mean is not None:
-        images = images.with_normalisation(wishes.mean, wishes.std)
-    if wishes.augment is not None:
+    if reading.mean is not None:
+        images = images.with_normalisation(reading.mean, reading.std)
+    if reading.augment is not None:
         side, flip = min(images.image_shape[1:]), images.image_shape[0] == 3
-        wanted = Augmentation(side // 8, flip) if wishes.augment else Augmentation.none()
+        wanted = Augmentation(side // 8, flip) if reading.augment else Augmentation.none()
         images = images.with_augmentation(wanted)
     return images
 
 
-def _split(source: str, sets: dict[str, Any], wishes: Wishes) -> dict[str, Any]:
+def _split(source: str, sets: dict[str, Any], reading: Reading) -> dict[str, Any]:
     """Hold out what is missing, by the rules that hold for every other source."""
-    if "validation" in sets and wishes.validation_from_test == 0:
-        wishes = replace(wishes, validation=0)
+    if "validation" in sets and reading.validation_from_test == 0:
+        reading = reading.model_copy(update={"validation": 0.0})
     train, test = sets["train"], sets.get("test")
     test_ids = None if test is None else ids_of(test)
-    rows = divide(source, ids_of(train), read_labels(train), test_ids, wishes)
-    held_in = test if wishes.validation_from_test and test is not None else train
+    rows = divide(source, ids_of(train), read_labels(train), test_ids, reading)
+    held_in = test if reading.validation_from_test and test is not None else train
     result = {"train": train.subset(rows.train)}
     if len(rows.validation):
         result["validation"] = held_in.subset(rows.validation)

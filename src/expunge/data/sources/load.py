@@ -13,11 +13,12 @@ from ...core.checks import did_you_mean
 from ...core.errors import DataError, InputError
 from ..bundle import Bundle
 from ..images.decode import resize_images
-from .assemble import Wishes, assemble
+from .assemble import assemble
 from .factories import load_factory
 from .folders import collect_folder
 from .hub import collect_hub, collect_parquet, collect_saved, may_download
 from .raw import Collection, Raw, fixed_order, stratified_share
+from .reading import parse_reading
 
 __all__ = ["SOURCES", "Bundle", "Source", "load_source"]
 
@@ -135,20 +136,23 @@ def load_source(
     Raises:
         InputError: If an argument is wrong; DataError if the data are missing or broken.
     """
-    wishes = Wishes(image_size, validation, validation_from_test, test, limit, mean, std, augment)
+    reading = parse_reading(
+        image_size=image_size, validation=validation, validation_from_test=validation_from_test,
+        test=test, limit=limit, mean=mean, std=std, augment=augment,
+    )  # fmt: skip
     arguments = dict(arguments or {})
     if source == "digits":  # has no files, so its test file is made here
         _check_arguments(source, arguments)
         found = _digits(None if path is None else Path(path), 0.3 if test is None else test)
-        return assemble(found, replace(wishes, test=None))
+        return assemble(found, reading.model_copy(update={"test": None}))
     if source in SOURCES or source.startswith("hf:"):
         _check_arguments(source, arguments)
         found = _collect(source, None if path is None else Path(path).expanduser(), arguments)
-        return assemble(found, wishes)
+        return assemble(found, reading)
     if ":" in source:
         if path is not None:
             raise InputError(f"path does not apply to {source}; give it in arguments")
-        return load_factory(source, wishes, arguments)
+        return load_factory(source, reading, arguments)
     raise InputError(
         f"expected source to be one of {', '.join(SOURCES)}, hf:user/name, or "
         f"package.module:factory; got {source!r}{did_you_mean(source, SOURCES)}"

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...core.errors import InputError
-from ...core.record import Drawing, PromptScore, Record, Scores
+from ...core.schemas.record import Drawing, PromptScore, Record, Scores
 from ...metrics import frechet_distance
 from ..details import as_png
 from .judge import ImageJudge, Seen

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ...core.errors import InputError
-from ...core.record import Exposure, Record
+from ...core.schemas.record import Exposure, Record
 from ...data import ListedPrompt
 from .sampling import draw
 

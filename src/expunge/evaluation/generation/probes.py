@@ -12,8 +12,8 @@ from ...core.checks import check_positive
 from ...core.data import UnlearningData
 from ...core.errors import InputError
 from ...core.isolation import isolated_randomness, seed_everything
-from ...core.record import DrawingProbe, Record, Relearn
 from ...core.run import Run
+from ...core.schemas.record import DrawingProbe, Record, Relearn
 from ...core.task import Task
 from ...tasks.diffusion.assisted import with_noise, with_relay
 from ...tasks.diffusion.text_to_image import denoiser_of, with_denoiser

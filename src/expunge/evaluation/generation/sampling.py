@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from ...core.checks import check_positive
 from ...core.errors import InputError, ModelError
 from ...core.memory import memory_advice
-from ...core.record import PromptGroup
+from ...core.schemas.record import PromptGroup
 
 
 @dataclass(frozen=True)

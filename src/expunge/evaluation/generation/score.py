@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...core.record import PromptScore
+from ...core.schemas.record import PromptScore
 from .compare import (
     KEPT,
     check_labels,

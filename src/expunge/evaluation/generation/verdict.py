@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ...core.record import Scores, Verdict
+from ...core.schemas.record import Scores, Verdict
 from ..verdict import NOT_A_PROOF
 
 FORGET_POINTS = 10.0

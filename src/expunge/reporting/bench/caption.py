@@ -1,6 +1,6 @@
 """What stands above and below every table: how the numbers were made, and what is missing."""
 
-from ...core.bench_results import Bench, Tuning
+from ...core.schemas.results import Bench, Tuning
 from ..formats import clip, count, plain, plural
 from .row import Section
 from .rows import FIRST, FLOOR_FACTOR, FLOOR_SLACK, planned_seeds

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.bench_results import Bench, Tuning
+from ...core.schemas.results import Bench, Tuning
 from ..charts import Table
 from ..formats import (
     clip,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...core.bench_results import Bench
+from ...core.schemas.results import Bench
 from ..templating import write_page
 from .leaderboard import leaderboard
 from .tables import latex, markdown

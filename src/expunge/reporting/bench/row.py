@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...core.bench_results import Kind
+from ...core.schemas.results import Kind
 from ..formats import known, plural
 
 

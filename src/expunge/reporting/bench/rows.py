@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...core.bench_results import Bench, Kind, Result
 from ...core.errors import InputError
-from ...core.record import Scores
+from ...core.schemas.record import Scores
+from ...core.schemas.results import Bench, Kind, Result
 from ...metrics import average_gap, mean_scores, relearn_time, run_time_efficiency, tug_of_war
 from ..formats import known
 from .efficiency import paper_ratio

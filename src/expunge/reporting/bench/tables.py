@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from ...core.bench_results import Bench
+from ...core.schemas.results import Bench
 from ..formats import MINUS, fixed
 from .caption import COST, FLOOR, GAPS, PARENTHESES, READING, RELEARN, facts, incomplete
 from .row import Row, Section, Stat

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from expunge.core.record import ClassChange
+from expunge.core.schemas.record import ClassChange
 
 from ..charts import NUMBER, PLUS, Data, Figure, Table, layers, legend, panel
 from ..formats import clip, fixed, known, plural, signed

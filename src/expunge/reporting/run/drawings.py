@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from expunge.core.record import Drawing, Record
+from expunge.core.schemas.record import Drawing, Record
 
 from ..charts import Table
 from ..formats import clip, known, percent

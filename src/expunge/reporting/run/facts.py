@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.core.record import Record
+from expunge.core.schemas.record import Record
 
 from ..formats import (
     clip,

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import altair as alt
 
-from expunge.core.record import Distributions
+from expunge.core.schemas.record import Distributions
 
 from ..charts import NUMBER, Data, Figure, Panel, Table, colour, dash, layers, legend, panel
 from ..formats import clip, fixed, percent, plain

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from expunge.core.record import Record
+from expunge.core.schemas.record import Record
 
 from ..templating import environment, own_files, write_page
 from .page import build

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.core.record import Record, Sample
+from expunge.core.schemas.record import Record, Sample
 
 from ..charts import Figure
 from ..formats import clip, known, moment, number, percent, plain, sentence, signed

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from expunge.core.record import Relearn, Scores
+from expunge.core.schemas.record import Relearn, Scores
 
 from ..charts import NUMBER, PLUS, Data, Figure, Table, colour, dash, layers, legend, panel, shape
 from ..formats import clip, fixed, known, percent, plain, signed

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.core.record import Record
+from expunge.core.schemas.record import Record
 
 from ..formats import clip, count, number, percent, plain, plural, share
 

@@ -6,14 +6,20 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .checkpoint import write_whole
-from .errors import InputError
+from ..checkpoint import write_whole
+from ..errors import InputError
 
 
 class Strict(BaseModel):
     """Frozen, and without unknown keys; a field ``schema_`` is ``schema`` in files."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Section(BaseModel):
+    """Strict types (a whole number may stand for a float), and no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class JsonFile(Strict):

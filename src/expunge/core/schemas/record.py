@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .json_file import JsonFile, Strict
+from .base import JsonFile, Strict
 
 SCHEMA: Literal["expunge.record/1"] = "expunge.record/1"
 PromptGroup = Literal["target", "synonym", "neighbour", "other"]

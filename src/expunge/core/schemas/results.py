@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .json_file import JsonFile, Strict
+from .base import JsonFile, Strict
 from .record import Scores
 
 RESULT_SCHEMA: Literal["expunge.result/1"] = "expunge.result/1"

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ..core.checks import did_you_mean
+from ..checks import did_you_mean
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -23,21 +23,24 @@ _EXPECTED = {
 }
 
 
-def translate(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One line per problem: ``key.path: what was expected, what was found``."""
+def translate(error: ValidationError, model: type[BaseModel], root: str = "config") -> list[str]:
+    """One line per problem: ``key.path: what was expected, what was found``.
+
+    ``root`` stands for the path of a problem that concerns no single key.
+    """
     lines: dict[str, str] = {}
     for item in error.errors():
-        place = _place(item["loc"])
+        key = _path(item["loc"], model) or root
         if item["type"] == "extra_forbidden":
             line = _unknown(item["loc"], model)
         elif item["type"] == "missing":
             line = "is missing; add it"
         else:
-            line = describe(item, _kinds(item["loc"], model))
+            line = describe(item, _tags(item["loc"], model))
         # Each branch of a union reports; one line per key is enough.
-        joined = f"{lines[place]}, or {line}" if place in lines else line
-        lines[place] = lines[place] if lines.get(place, "").endswith(line) else joined
-    return [f"{place}: {line}" for place, line in lines.items()]
+        joined = f"{lines[key]}, or {line}" if key in lines else line
+        lines[key] = lines[key] if lines.get(key, "").endswith(line) else joined
+    return [f"{key}: {line}" for key, line in lines.items()]
 
 
 def describe(item: Mapping[str, Any], kinds: Sequence[str] = ()) -> str:
@@ -83,12 +86,14 @@ def show(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _place(loc: tuple[int | str, ...]) -> str:
+def _path(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     """Key path; the names of union branches, which no file holds, are left out."""
-    if loc[:2] == ("data", "forget") and len(loc) > 2:
-        loc = loc[:2] + loc[3:]
-    parts = [str(part) for part in loc if str(part) not in ("int", "str")]
-    return ".".join(parts) or "config"
+    parts: list[str] = []
+    for index, part in enumerate(loc):
+        is_tag = index > 0 and str(part) in _tags(loc[:index], model)
+        if not is_tag and str(part) not in ("int", "str"):
+            parts.append(str(part))
+    return ".".join(parts)
 
 
 def _unknown(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
@@ -108,7 +113,7 @@ def _keys(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     return list(current.model_fields)
 
 
-def _kinds(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+def _tags(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """Tags of the tagged union at ``loc``; none if there is something else."""
     current: Any = model
     for part in loc:

@@ -1,0 +1,1 @@
+"""What is written down: requests, records, results of benches, and their strict bases."""
