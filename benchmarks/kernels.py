@@ -21,7 +21,7 @@ from expunge.kernels import (
     reinitialise,
     top_share,
 )
-from expunge.models.zoo import build_net
+from expunge.models.zoo import build_network
 
 Batch = tuple[Tensor, Tensor]
 
@@ -109,7 +109,7 @@ def ranking(model: nn.Module, rounds: int) -> list[Row]:
 
 def main() -> int:
     asked = parse(__doc__, batch=64, rounds=7)
-    model = build_net("resnet18", num_classes=10, image_shape=(3, 32, 32)).model.train()
+    model = build_network("resnet18", num_classes=10, image_shape=(3, 32, 32)).model.train()
     count = sum(weight.numel() for weight in model.parameters())
     rows = [projection_memory(model), *ranking(model, asked.rounds)]
     with frozen_statistics(model):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from common import Row, conclude, in_turns, parse, peak_bytes, ratio
 from torch import nn
 
-from expunge import build_net
+from expunge import build_network
 from expunge.core import Run, UnlearningData
 from expunge.core.precision import with_precision
 from expunge.data import ImageSet
@@ -39,7 +39,7 @@ def world(net: str, batch: int) -> tuple[nn.Module, UnlearningData]:
         labels = torch.randint(10, (count,), generator=generator)
         return ImageSet(pixels, labels, mean=(0.5,) * 3, std=(0.25,) * 3)
 
-    model = build_net(net, num_classes=10, image_shape=(3, 32, 32)).model
+    model = build_network(net, num_classes=10, image_shape=(3, 32, 32)).model
     model = model.to(memory_format=torch.channels_last).train()
     forget, retain, held_out = (images(STEPS * batch) for _ in range(3))
     with torch.no_grad():  # labels that the net gives by itself: the gate stays open

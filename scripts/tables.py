@@ -6,7 +6,7 @@ A table stands between the comments ``<!-- results: begin NAME -->`` and
 ``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
 ``full`` (all of them with their commands), ``benchmarks`` (results/benchmarks/*.json),
 ``benches`` (results/bench/*.json, the ``bench.json`` that ``expunge bench`` writes), ``words``
-(results/words/*.json, those of benches of words), or ``bench-NAME`` (the tables of one alone).
+(results/generators/*.json, those of benches of words), or ``bench-NAME`` (the tables of one alone).
 
     python scripts/tables.py           write the tables
     python scripts/tables.py --check   exit with 1 if one is out of date
@@ -20,9 +20,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from expunge.bench import Bench, WordBench
-from expunge.bench.words.tables import word_tables
+from expunge.bench import Bench
 from expunge.core import InputError, Record
+from expunge.core.schemas.convert import upgraded
+from expunge.reporting.bench.concepts import concept_tables
 from expunge.reporting.bench.rows import sections
 from expunge.reporting.bench.tables import LEGEND, body, pipe_table
 
@@ -53,7 +54,7 @@ def load_results(folder: Path) -> list[Result]:
     results = []
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
-        records = [Record.model_validate(entry) for entry in content.get("records", [])]
+        records = [Record.model_validate(upgraded(entry)) for entry in content.get("records", [])]
         if not records:
             raise InputError(f"{path.name} holds no records; delete it or make it again")
         results.append(Result(path.stem, content.get("command") or "", records))
@@ -92,7 +93,7 @@ def full(results: Sequence[Result]) -> str:
 def title(result: Result) -> str:
     """What was forgotten, from which data and model, in how many runs."""
     first = result.records[0]
-    request = {key: value for key, value in first.request.forget.items() if key != "seed"}
+    request = {key: value for key, value in first.request.spec.items() if key != "seed"}
     asked = ", ".join(_words(key, value) for key, value in request.items() if value is not None)
     seeds = len(result.records)
     runs = f"{seeds} seeds" if seeds > 1 else "one seed"
@@ -125,7 +126,7 @@ def rows(records: Sequence[Record]) -> list[str]:
         scored = [record for record in records if key in record.scores]
         if not scored:
             continue
-        cells = [[getattr(record.scores[key], column) for record in scored] for column in _COLUMNS]
+        cells = [[record.scores[key].get(column) for record in scored] for column in _COLUMNS]
         cells.append([getattr(record, gaps[key]) for record in scored] if key in gaps else [])
         took = [getattr(record.cost, seconds[key]) for record in scored] if key in seconds else []
         values = " | ".join(spread(cell, 2) for cell in cells)
@@ -176,10 +177,10 @@ def one_bench(folder: Path, name: str) -> str:
     )
 
 
-def words(folder: Path) -> str:
+def generators(folder: Path) -> str:
     """The tables of every bench of words, with how they were made."""
-    found = [word_tables(WordBench.load(path), 3).strip() for path in sorted(folder.glob("*.json"))]
-    return "\n\n".join(found) or "No bench of words has been committed yet."
+    found = [concept_tables(Bench.load(path), 3).strip() for path in sorted(folder.glob("*.json"))]
+    return "\n\n".join(found) or "No bench of generators has been committed yet."
 
 
 def _words(key: str, value: object) -> str:
@@ -205,7 +206,7 @@ def fill(page: str, results: Sequence[Result]) -> str:
             "full": lambda: full(results),
             "benches": lambda: benches(BENCHES),
             "benchmarks": lambda: benchmarks(ROOT / "results" / "benchmarks"),
-            "words": lambda: words(ROOT / "results" / "words"),
+            "generators": lambda: generators(ROOT / "results" / "generators"),
         }
         if name in whole:
             return f"{before}{whole[name]()}\n{after}"

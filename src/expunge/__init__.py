@@ -4,17 +4,14 @@ Names are imported when they are first used, so that ``import expunge`` is quick
 none of the optional packages.
 """
 
+import warnings as _warnings
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bench import Bench as Bench
-    from .bench import WordBench as WordBench
-    from .bench import is_word_bench as is_word_bench
     from .bench import load_bench as load_bench
-    from .bench import load_word_bench as load_word_bench
     from .bench import run_bench as run_bench
-    from .bench import run_word_bench as run_word_bench
     from .config import Config as Config
     from .config import EraseConfig as EraseConfig
     from .config import load_config as load_config
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from .core import ConfigError as ConfigError
     from .core import DataError as DataError
     from .core import ExpungeError as ExpungeError
+    from .core import ForgetSpec as ForgetSpec
     from .core import Guard as Guard
     from .core import GuardError as GuardError
     from .core import InputError as InputError
@@ -46,17 +44,18 @@ if TYPE_CHECKING:
     from .data import load_source as load_source
     from .data import plant_canaries as plant_canaries
     from .data import select_forget as select_forget
-    from .evaluation import DrawingPlan as DrawingPlan
-    from .evaluation import DrawnRelearning as DrawnRelearning
+    from .evaluation import Facts as Facts
+    from .evaluation import GenerationPlan as GenerationPlan
+    from .evaluation import GeneratorRelearning as GeneratorRelearning
     from .evaluation import ImageJudge as ImageJudge
     from .evaluation import Prompt as Prompt
     from .evaluation import count_exposed as count_exposed
-    from .evaluation import draw as draw
     from .evaluation import evaluate as evaluate
-    from .evaluation import evaluate_drawings as evaluate_drawings
+    from .evaluation import evaluate_generator as evaluate_generator
+    from .evaluation import generate as generate
     from .evaluation import grad_cam as grad_cam
-    from .evaluation import probe_drawings as probe_drawings
-    from .evaluation import relearn_drawings as relearn_drawings
+    from .evaluation import probe_generator as probe_generator
+    from .evaluation import relearn_generator as relearn_generator
     from .methods import DELETE as DELETE
     from .methods import ESDU as ESDU
     from .methods import ESDX as ESDX
@@ -84,7 +83,7 @@ if TYPE_CHECKING:
     from .methods import Scissorhands as Scissorhands
     from .methods import SelectiveAmnesia as SelectiveAmnesia
     from .methods import SFRon as SFRon
-    from .models import build_net as build_net
+    from .models import build_network as build_network
     from .models import load_pipeline as load_pipeline
     from .models import load_weights as load_weights
     from .models import save_single_file as save_single_file
@@ -122,19 +121,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "bench": ("Bench WordBench is_word_bench load_bench load_word_bench run_bench run_word_bench"),
+    "bench": "Bench load_bench run_bench",
     "config": "Config EraseConfig load_config load_erase wordings",
     "core": (
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "
-        "Record Reference Run Split Task Unlearned UnlearningData unlearn"
+        "ForgetSpec Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
     "data": (
         "Bundle Canaries ImageSet LatentSet decode_latents encode_images load_prompts load_source "
         "plant_canaries select_forget"
     ),
     "evaluation": (
-        "DrawingPlan DrawnRelearning ImageJudge Prompt count_exposed draw evaluate "
-        "evaluate_drawings grad_cam probe_drawings relearn_drawings"
+        "GenerationPlan GeneratorRelearning Facts ImageJudge Prompt count_exposed evaluate "
+        "evaluate_generator generate grad_cam probe_generator relearn_generator"
     ),
     "methods": (
         "METHODS BadTeacher BoundaryExpanding BoundaryShrink DELETE ESDU ESDX EraseDiff FineTune "
@@ -142,7 +141,7 @@ _HOMES = {
         "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
     "reporting": "report",
-    "models": "build_net load_pipeline load_weights save_single_file save_weights",
+    "models": "build_network load_pipeline load_weights save_single_file save_weights",
     "tasks": (
         "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
     ),
@@ -158,7 +157,30 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 
+_RENAMED = {
+    "DrawingPlan": "GenerationPlan",
+    "DrawnRelearning": "GeneratorRelearning",
+    "WordBench": "Bench",
+    "build_net": "build_network",
+    "draw": "generate",
+    "evaluate_drawings": "evaluate_generator",
+    "load_word_bench": "load_bench",
+    "probe_drawings": "probe_generator",
+    "relearn_drawings": "relearn_generator",
+    "run_word_bench": "run_bench",
+}
+"""Former names by their successors; they work until the next minor release."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        _warnings.warn(
+            f"expunge.{name} is called expunge.{_RENAMED[name]} now; the former name goes with "
+            "the next minor release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = _RENAMED[name]
     if name not in _HOME_OF:
         raise AttributeError(f"module 'expunge' has no attribute {name!r}")
     value = getattr(_import_module(f".{_HOME_OF[name]}", __name__), name)

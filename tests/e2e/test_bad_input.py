@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from expunge.models import build_net, save_weights
+from expunge.models import build_network, save_weights
 
 MODULE = """
 import torch
@@ -142,7 +142,7 @@ def test_logits_that_do_not_fit_the_classes(refused, own_module) -> None:
 
 
 def test_weights_of_another_number_of_classes(refused, tmp_path) -> None:
-    net = build_net("small", num_classes=7, image_shape=(1, 8, 8), arguments={"width": 4})
+    net = build_network("small", num_classes=7, image_shape=(1, 8, 8), arguments={"width": 4})
     save_weights(net.model, tmp_path / "w.safetensors")
     refused("model.weights=w.safetensors", says=["head.weight", "(7, 8)", "(10, 8)"])
 
@@ -161,7 +161,7 @@ def test_labels_out_of_range(refused, own_module) -> None:
 
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_weights_that_are_not_finite(value, refused, tmp_path) -> None:
-    net = build_net("small", num_classes=10, image_shape=(1, 8, 8), arguments={"width": 4})
+    net = build_network("small", num_classes=10, image_shape=(1, 8, 8), arguments={"width": 4})
     with torch.no_grad():
         net.model.head.bias[3] = float(value)
     save_weights(net.model, tmp_path / "w.safetensors")
@@ -179,7 +179,7 @@ def test_a_pickle_with_code_is_not_run(refused, tmp_path) -> None:
 
 
 def test_weights_that_are_cut_short(refused, tmp_path) -> None:
-    net = build_net("small", num_classes=10, image_shape=(1, 8, 8), arguments={"width": 4})
+    net = build_network("small", num_classes=10, image_shape=(1, 8, 8), arguments={"width": 4})
     save_weights(net.model, tmp_path / "w.safetensors")
     whole = (tmp_path / "w.safetensors").read_bytes()
     for size in (0, 5, len(whole) // 2, len(whole) - 1):

@@ -9,7 +9,7 @@ from PIL import Image
 from torch.utils.data import TensorDataset
 
 from expunge.core import DataError, InputError, ModelError
-from expunge.models import Net
+from expunge.models import Network
 from expunge.models.resnet_cifar import PUBLISHED_MEAN, PUBLISHED_STD
 from expunge.runs import load, prepare
 from expunge.runs.input_checks import check_dataset, check_image_size
@@ -91,7 +91,7 @@ def test_a_device_that_is_not_there(make_config) -> None:
 
 def test_an_untrained_net_that_is_broken(make_config, monkeypatch) -> None:
     module = sys.modules["expunge.runs.classifier"]
-    build = module.build_net
+    build = module.build_network
 
     def broken(*args, **kwargs):
         net = build(*args, **kwargs)
@@ -99,16 +99,16 @@ def test_an_untrained_net_that_is_broken(make_config, monkeypatch) -> None:
             next(net.model.parameters()).fill_(float("nan"))
         return net
 
-    monkeypatch.setattr(module, "build_net", broken)
+    monkeypatch.setattr(module, "build_network", broken)
     with pytest.raises(ModelError, match=r"NaN or infinite values in 'conv1.weight'"):
         load(make_config())
 
 
 def test_a_net_made_for_another_size(make_config) -> None:
     bundle = load(make_config()).bundle
-    check_image_size(Net(torch.nn.Identity(), image_size=8), bundle)
+    check_image_size(Network(torch.nn.Identity(), image_size=8), bundle)
     with pytest.raises(DataError, match="wants images of 224 x 224 pixels, those of digits have 8"):
-        check_image_size(Net(torch.nn.Identity(), image_size=224), bundle)
+        check_image_size(Network(torch.nn.Identity(), image_size=224), bundle)
 
 
 def test_bad_samples_are_named_with_set_and_position() -> None:

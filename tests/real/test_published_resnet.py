@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from expunge.models import Net, build_net, check_net, load_weights
+from expunge.models import Network, build_network, check_network, load_weights
 
 ROOT = Path(os.environ.get("EXPUNGE_DATA", "data-is-not-here"))
 WEIGHTS = ROOT / "models" / "resnet_cifar10"
@@ -25,8 +25,8 @@ pytestmark = [
 ]
 
 
-def published(depth: int) -> Net:
-    net = build_net(f"resnet{depth}", num_classes=10, image_shape=RGB)
+def published(depth: int) -> Network:
+    net = build_network(f"resnet{depth}", num_classes=10, image_shape=RGB)
     (path,) = WEIGHTS.glob(f"resnet{depth}-*.th")
     load_weights(net.model, path)
     net.model.eval()
@@ -45,7 +45,7 @@ def read_test_set() -> tuple[Tensor, Tensor]:
     return images, torch.tensor(table["label"].to_pylist())
 
 
-def accuracy(net: Net, images: Tensor, labels: Tensor) -> float:
+def accuracy(net: Network, images: Tensor, labels: Tensor) -> float:
     """Percent of images whose largest logit is that of the label."""
     mean, std = (torch.tensor(each).view(3, 1, 1) for each in (net.mean, net.std))
     hits = 0
@@ -57,7 +57,7 @@ def accuracy(net: Net, images: Tensor, labels: Tensor) -> float:
 
 @pytest.mark.parametrize("depth", [20, 32, 44, 56])
 def test_every_published_file_fits_its_net(depth: int) -> None:
-    check_net(published(depth), RGB, 10)
+    check_network(published(depth), RGB, 10)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ THE_CALL = [
     "UnlearningData", "unlearn", "evaluate", "report", "Record", "Classification", "Regression",
     "Scissorhands", "Retrain", "FineTune", "GradientAscent", "NegGradPlus", "L1Sparse",
     "RandomLabel", "SalUn", "METHODS", "Guard", "ImageSet",
-    "load_source", "select_forget", "build_net", "load_weights", "save_weights", "train",
+    "load_source", "select_forget", "build_network", "load_weights", "save_weights", "train",
     "Recipe", "RECIPES",
 ]  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..core.schemas.results import Bench
 from ..runs.store import Store
-from .jobs import Job
+from .grid import Job
 from .worker import Worker
 
 
@@ -31,7 +31,7 @@ def adopt(found: Bench, worker: Worker, store: Store, work: Sequence[Job]) -> in
     tunings = {(one.data, one.model, one.scenario, one.method): one for one in found.tuning}
     answered = 0
     for job in work:
-        match = results.get(worker.key(job, worker.prepare(job)))
+        match = results.get(worker.key(job))
         if match is None:
             continue
         answered += 1

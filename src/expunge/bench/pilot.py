@@ -1,49 +1,50 @@
 """Trials on a pilot seed: the same number for every method, none of them reported."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
-
-from ..core.batches import seeded
-from ..core.data import UnlearningData, take
-from ..core.errors import GuardError, InputError, ModelError
+from ..core.errors import GuardError, ModelError
 from ..core.method import Method
 from ..core.schemas.record import Scores
-from ..core.schemas.results import RESULT_SCHEMA, Trial
-from ..evaluation.score import score_model
-from ..metrics import average_gap
-from ..runs.classifier import Prepared
+from ..core.schemas.results import Trial
+from ..core.unlearn import Unlearned
+from ..metrics import GENERATOR_GAP, average_gap
+from ..runs.models import TrainedModel, Training
+from ..runs.samples import SampleSetting
+from ..runs.setting import Setting
 from ..runs.store import Store, key_of
 from ..tasks.labels import absent_labels
-from .config import Setting, TuneConfig
-from .nets import Nets
+from .grid import Cell, TuneConfig
 from .tune import tune
 
-RETAINED = 10_000
+SCHEMA_OF_KEYS = "expunge.result/1"  # of the first schema: keys of trials stay
 
 
 @dataclass(frozen=True, eq=False)
 class Pilot:
-    """One setting on the pilot seed, judged without the test set.
+    """One cell on the pilot seed, judged without the test set.
 
     Args:
-        setting: Whose methods are tuned.
+        cell: Whose methods are tuned.
         base: The run around the original.
-        prepared: The run with the pilot's seed.
+        setting: The run with the pilot's seed.
         budget: How many trials, and what judges them.
-        nets: Where models come from.
         store: Where the values of trials are kept.
+        original: Gives the original of a cell.
+        take: Gives a trained model.
+        unlearned: Carries out a method: (setting, method, key, what it is called).
     """
 
+    cell: Cell
+    base: Setting
     setting: Setting
-    base: Prepared
-    prepared: Prepared
     budget: TuneConfig
-    nets: Nets
     store: Store
+    original: Callable[[Cell], TrainedModel]
+    take: Callable[[Training], TrainedModel]
+    unlearned: Callable[[Setting, Method, str, str], Unlearned]
 
     def search(self, label: str, defaults: Method) -> tuple[dict[str, Any], list[Trial]]:
         """The best fields for a method, and everything that was tried.
@@ -54,43 +55,29 @@ class Pilot:
         """
         return tune(
             lambda settings: self._try(label, settings),
-            self.setting.spaces[label],
+            self.cell.spaces[label],
             asdict(defaults),  # type: ignore[call-overload]  # every method is a dataclass
             trials=self.budget.trials,
             seed=self.budget.seed,
         )
 
     @cached_property
-    def _judged(self) -> Prepared:
-        """Forget set, at most 10,000 retained samples, and validation in the place of test."""
-        data = self.prepared.data
-        if data.validation is None:
-            raise InputError(
-                "tuning needs a validation set, but there is none; set validation = 0.1 in the "
-                "bench's data, or delete tune"
-            )
-        order = torch.randperm(len(data.retain), generator=seeded("bench", "pilot"))
-        kept = take(data.retain, order[:RETAINED].sort().values)
-        sets = UnlearningData(data.forget, kept, data.validation, test=data.validation)
-        return replace(self.prepared, data=sets)
-
-    @cached_property
     def _aim(self) -> Scores:
         """What trials are compared with: a retrained pilot, or the original."""
-        net = (
-            self.nets.retrained(self.prepared, 1)
+        trained = (
+            self.take(self.setting.reference(1))
             if self.budget.objective == "retrain"
-            else self.nets.original(self.base)
+            else self.original(self.cell)
         )
-        return self._scores(net.model)
+        return self.setting.pilot(trained.model)
 
     def _try(self, label: str, settings: Mapping[str, Any]) -> Trial:
-        table = self.setting.methods[label] | dict(settings)
-        method = self.setting.run(self.budget.seed, table).build_method()
+        table = self.cell.methods[label] | dict(settings)
+        method = self.cell.run(self.budget.seed, table).build_method()
         key = key_of(
-            RESULT_SCHEMA,
-            self.prepared.identity("trial", self.budget.seed, self.prepared.positions.tolist()),
-            self.nets.original_identity(self.base),
+            SCHEMA_OF_KEYS,
+            self.setting.trial_identity(),
+            self.base.original_identity(),
             method.name,
             asdict(method),  # type: ignore[call-overload]  # every method is a dataclass
             self.budget.objective,
@@ -107,28 +94,20 @@ class Pilot:
         self, label: str, method: Method, key: str, settings: Mapping[str, Any]
     ) -> Trial:
         try:
-            done = self.nets.unlearned(self.base, self.prepared, method, key, f"tune {label}")
-            value = self._value(self._scores(done.model))
+            done = self.unlearned(self.setting, method, key, f"tune {label}")
+            value = self._value(self.setting.pilot(done.model))
         except (GuardError, ModelError):
             self.store.finish(key)
             return Trial(settings=dict(settings), value=None)
         return Trial(settings=dict(settings), value=value, seconds=done.cost["seconds"])
 
     def _value(self, scores: Scores) -> float | None:
+        if not isinstance(self.setting, SampleSetting):
+            return average_gap(scores, self._aim, GENERATOR_GAP)
         if self.budget.objective == "retrain":
             return average_gap(scores, self._aim)
-        whole = len(absent_labels(self._judged.task, self._judged.data)) > 0
-        return oracle_free(scores, self._aim, whole_classes=whole)
-
-    def _scores(self, model: torch.nn.Module) -> Scores:
-        judged = self._judged
-        return score_model(
-            model,
-            judged.data,
-            judged.task,
-            device=judged.device,
-            precision=judged.config.precision,
-        )
+        absent = absent_labels(self.setting.task, self.setting.pilot_data)
+        return oracle_free(scores, self._aim, whole_classes=len(absent) > 0)
 
 
 def oracle_free(scores: Scores, original: Scores, *, whole_classes: bool) -> float | None:
@@ -145,8 +124,10 @@ def oracle_free(scores: Scores, original: Scores, *, whole_classes: bool) -> flo
     Returns:
         The mean of the three absolute differences, in [0, 100]; None if one is not known.
     """
-    forget, retain, unseen = scores.forget_accuracy, scores.retain_accuracy, scores.test_accuracy
-    kept, known = original.retain_accuracy, original.test_accuracy
+    forget, retain, unseen = (
+        scores.get(f"{name}_accuracy") for name in ("forget", "retain", "test")
+    )
+    kept, known = original.get("retain_accuracy"), original.get("test_accuracy")
     if forget is None or retain is None or unseen is None or kept is None or known is None:
         return None
     aim = 0.0 if whole_classes else unseen

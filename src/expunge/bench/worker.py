@@ -1,58 +1,71 @@
 """Carries out the single results of a bench, each of which is computed once."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from .. import __version__
+from ..config import Config
+from ..config.generator import GeneratorConfig
 from ..core.errors import GuardError, ModelError
 from ..core.method import Method
-from ..core.schemas.results import RESULT_SCHEMA, Result, Tuning
+from ..core.schemas.convert import upgraded
+from ..core.schemas.record import Cost, MethodInfo, Record
+from ..core.schemas.results import Judge, Result, Tuning
+from ..core.unlearn import Unlearned, unlearn
 from ..evaluation.details import plain
-from ..evaluation.evaluate import versions
-from ..runs.classifier import Loaded, Prepared, load, prepare
-from ..runs.models import Options, reference_training
+from ..evaluation.evaluate import now, versions
+from ..runs.generator import LoadedScene
+from ..runs.loaded import Loaded
+from ..runs.models import Options, TrainedModel, Training, train_or_take
+from ..runs.prepare import load_setting, setting_of
+from ..runs.queue import JobWorker
+from ..runs.setting import Setting, Wanted
 from ..runs.store import Store, key_of
-from .carrier import Carrier
-from .config import Plan, Setting
-from .jobs import Job
-from .measure import measure
-from .nets import Nets
+from .grid import Cell, Job, Plan
 from .pilot import Pilot
 
+# Names of the first schemas: they are part of the keys of all results, which stay.
+SCHEMA_OF_KEYS = {Config: "expunge.result/1", GeneratorConfig: "expunge.word/1"}
+_KINDS = ("results", "words")  # results of generators lay in a folder of their own once
 
-class Worker(Carrier[Job, Prepared, Result]):
-    """Computes results in one process; holds the data of one data set and net at a time.
+
+class Worker(JobWorker[Job, Result]):
+    """Computes results in one process; holds the data of one data set and model at a time.
 
     Args:
         plan: What to compute.
-        store: Where nets and results are kept.
+        store: Where models and results are kept.
         options: How to carry it out; none of it changes a result.
     """
 
     def __init__(self, plan: Plan, store: Store, options: Options) -> None:
-        self._plan, self._store = plan, store
-        self._nets = Nets(store, options)
-        self._loaded: tuple[tuple[str, str], Loaded] | None = None
-        self._base: tuple[Setting, Prepared] | None = None
+        self._plan, self._store, self._options = plan, store, options
+        self._loaded: tuple[tuple[str, str], Loaded | LoadedScene] | None = None
+        self._base: tuple[Cell, Setting] | None = None
+        self._prepared: tuple[Job, Setting] | None = None
         self._pilot: Pilot | None = None
 
-    def prepare(self, job: Job) -> Prepared:
+    def prepare(self, job: Job) -> Setting:
         """The run of a job.
 
         Raises:
             InputError: If it cannot be carried out as it stands.
         """
-        setting = job.setting
-        method = setting.methods[job.method] if job.kind == "unlearned" else None
-        return prepare(setting.run(job.seed, method), self._data(setting))
+        if self._prepared is None or self._prepared[0] is not job:
+            cell = job.cell
+            method = cell.methods[job.method] if job.kind == "unlearned" else None
+            config = cell.run(job.seed, method)
+            self._prepared = job, setting_of(config, self._data(cell), cell.base.seed)
+        return self._prepared[1]
 
-    def known(self, job: Job, prepared: Prepared) -> Result | None:
+    def known(self, job: Job) -> Result | None:
         """The result of a job if it is in the store, with the labels of this bench."""
-        value = self._store.get("results", self.key(job, prepared))
-        return None if value is None else Result.model_validate(value | job.labels)
+        found = (self._store.get(kind, self.key(job)) for kind in _KINDS)
+        value = next((one for one in found if one is not None), None)
+        return None if value is None else Result.model_validate(upgraded(value) | job.labels)
 
     def tuning(self, job: Job) -> Tuning | None:
         """How the method of a job was tuned, if it was."""
@@ -65,21 +78,17 @@ class Worker(Carrier[Job, Prepared, Result]):
         """Take over how the method of a job was tuned elsewhere."""
         self._store.put("tuning", self._tuning_key(job), tuning.model_dump(mode="json"))
 
-    def key(self, job: Job, prepared: Prepared) -> str:
+    def key(self, job: Job) -> str:
         """What names the result: equal keys mean equal results."""
-        parts: list[object] = [
-            RESULT_SCHEMA,
-            __version__,
-            job.kind,
-            self._identity(job, prepared),
-            prepared.positions.tolist(),
-            self._plan.config.evaluation.model_dump(),
-        ]
+        setting = self.prepare(job)
+        parts = setting.key_parts(job.kind, job.number, self._wanted(job))
         if job.kind == "unlearned":
-            parts += [prepared.method.name, _fields(prepared.method), job.seed, self._budget(job)]
-        return key_of(*parts)
+            budget = self._budget(job)
+            # Benches of generators had no tuning, and their keys no place for it.
+            parts += [budget] if budget or isinstance(job.cell.base, Config) else []
+        return key_of(SCHEMA_OF_KEYS[type(job.cell.base)], __version__, *parts)
 
-    def compute(self, job: Job, prepared: Prepared) -> Result:
+    def compute(self, job: Job) -> Result:
         """Carry out a job, and keep its result.
 
         A method whose result is refused gives a result, too: one without scores.
@@ -88,44 +97,76 @@ class Worker(Carrier[Job, Prepared, Result]):
             InputError: If the method cannot be used on this request, or nothing can be
                 written.
         """
-        key = self.key(job, prepared)
-        facts: dict[str, Any] = {}
+        key, error, setting = self.key(job), None, self.prepare(job)
+        made: dict[str, Any] = {}
+        record = Record(created=now(), versions=versions(), request=setting.request)
         try:
-            model, facts = self._made(job, prepared, key)
-            wanted = self._plan.config.evaluation
-            like = self._nets.retrained(prepared, 1).model if wanted.cka else None
-            found = measure(model, prepared, relearn=wanted.relearn, like=like)
-            facts |= found | {"warnings": [*facts.get("warnings", []), *found["warnings"]]}
-        except (GuardError, ModelError) as error:
+            model, made = self._made(job, setting, key)
+            record = setting.measure(model, job.kind, self._wanted(job))
+        except (GuardError, ModelError) as refused:
             self._store.finish(key)
-            facts["error"] = str(error)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        result = Result(key=key, created=now, versions=versions(), **job.labels, **facts)
+            error = str(refused)
+        notices = [*made.pop("warnings", []), *record.warnings]
+        record = record.model_copy(update={**made, "warnings": notices, "created": now()})
+        result = Result(key=key, **job.labels, record=record, error=error)
         self._store.put("results", key, result.model_dump(mode="json", by_alias=True))
         return result
 
-    def _made(self, job: Job, prepared: Prepared, key: str) -> tuple[nn.Module, dict[str, Any]]:
-        """The model of a job, and what is known of how it was made."""
+    def judge(self) -> Judge | None:
+        """The judge of generated images, once it was needed."""
+        loaded = self._loaded[1] if self._loaded else None
+        if not isinstance(loaded, LoadedScene):
+            return None
+        return Judge(name=loaded.judge.name, accuracy=loaded.judge.accuracy)
+
+    def _made(self, job: Job, setting: Setting, key: str) -> tuple[nn.Module, dict[str, Any]]:
+        """The model of a job, and what the record tells of how it was made."""
         if job.kind == "untrained":
-            return self._nets.untrained(prepared), {}
+            return setting.untrained(), {}
         if job.kind != "unlearned":
-            net = (
-                self._nets.original(self._around(job.setting))
+            trained = (
+                self._original(job.cell)
                 if job.kind == "original"
-                else self._nets.retrained(prepared, job.number)
+                else self._take(setting.reference(job.number))
             )
-            return net.model, {"seconds": net.seconds}
-        method = self._tuned(job) if job.tuned_as else prepared.method
-        base = self._around(job.setting)
-        done = self._nets.unlearned(base, prepared, method, key, job.method)
+            return trained.model, {"cost": Cost(seconds=trained.seconds)}
+        method = self._tuned(job) if job.tuned_as else setting.method
+        done = self._unlearned(job.cell, setting, method, key, job.method)
         return done.model, {
-            "settings": plain(_fields(method)),
-            "decisions": plain(done.decisions),
-            "warnings": list(done.warnings),
-            "seconds": done.cost["seconds"],
-            "samples_read": _whole(done.cost["samples_read"]),
-            "peak_memory_bytes": _whole(done.cost["peak_memory_bytes"]),
+            "method": MethodInfo(
+                name=method.name,
+                hyperparameters=plain(fields_of(method)),
+                seed=done.seed,
+                precision=done.precision,
+                decisions=plain(done.decisions),
+            ),
+            "warnings": done.warnings,
+            "cost": Cost(
+                seconds=done.cost["seconds"],
+                samples_read=_whole(done.cost["samples_read"]),
+                peak_memory_bytes=_whole(done.cost["peak_memory_bytes"]),
+            ),
         }
+
+    def _unlearned(
+        self, cell: Cell, setting: Setting, method: Method, key: str, doing: str
+    ) -> Unlearned:
+        """The original after a method; what it keeps for resuming lies under ``key``."""
+        done = unlearn(
+            self._original(cell).model,
+            setting.data,
+            method,
+            task=setting.task,
+            seed=setting.seed,
+            device=setting.device,
+            precision=setting.precision,
+            folder=self._store.checkpoints(key),
+            resume=True,
+            on_log=self._options.log(doing),
+            checkpoint_seconds=self._options.checkpoint_seconds,
+        )
+        self._store.finish(key)
+        return done
 
     def _tuned(self, job: Job) -> Method:
         """The method with the fields that did best on the pilot seed."""
@@ -136,17 +177,19 @@ class Worker(Carrier[Job, Prepared, Result]):
                 self.keep_tuning(job, tuning := self._tune(job))
             else:
                 tuning = Tuning.model_validate(value)
-        table = job.setting.methods[job.method] | tuning.best
-        return job.setting.run(job.seed, table).build_method()
+        table = job.cell.methods[job.method] | tuning.best
+        return job.cell.run(job.seed, table).build_method()
 
     def _tune(self, job: Job) -> Tuning:
-        budget, setting, label = self._plan.config.tune, job.setting, job.tuned_as
+        budget, cell, label = self._plan.tune, job.cell, job.tuned_as
         assert budget is not None  # a plan where something is tuned has a budget
         assert label is not None  # only then is this called
-        if self._pilot is None or self._pilot.setting is not setting:
-            base, run = self._around(setting), setting.run(budget.seed)
-            pilot = prepare(run, self._data(setting))
-            self._pilot = Pilot(setting, base, pilot, budget, self._nets, self._store)
+        if self._pilot is None or self._pilot.cell is not cell:
+            setting = setting_of(cell.run(budget.seed), self._data(cell), cell.base.seed)
+            self._pilot = Pilot(
+                cell, self._around(cell), setting, budget, self._store, self._original,
+                self._take, partial(self._unlearned, cell),
+            )  # fmt: skip
         best, trials = self._pilot.search(label, self._lender(job))
         return Tuning(
             **_place(job),
@@ -159,46 +202,61 @@ class Worker(Carrier[Job, Prepared, Result]):
     def _lender(self, job: Job) -> Method:
         """The method whose fields are tuned, as it is without tuning."""
         assert job.tuned_as is not None  # only then is this called
-        return job.setting.run(job.seed, job.setting.methods[job.tuned_as]).build_method()
+        return job.cell.run(job.seed, job.cell.methods[job.tuned_as]).build_method()
 
-    def _data(self, setting: Setting) -> Loaded:
-        place = setting.data, setting.model
+    def _wanted(self, job: Job) -> Wanted:
+        asked, setting = self._plan.evaluation, self.prepare(job)
+        return Wanted(
+            relearn=asked.relearn,
+            cka=asked.cka,
+            table=asked.model_dump(),
+            base=self._around(job.cell),
+            original=partial(self._original, job.cell),
+            reference=lambda: self._take(setting.reference(1)),
+        )
+
+    def _original(self, cell: Cell) -> TrainedModel:
+        """The model that all seeds start from."""
+        made = self._around(cell).original()
+        return self._take(made) if isinstance(made, Training) else made
+
+    def _take(self, training: Training) -> TrainedModel:
+        return train_or_take(training, self._store, self._options)
+
+    def _data(self, cell: Cell) -> Loaded | LoadedScene:
+        place = cell.data, cell.model
         if self._loaded is None or self._loaded[0] != place:
-            self._loaded = self._base = self._pilot = None  # frees the old before reading new
-            self._loaded = place, load(setting.base)
+            # Frees the old before reading new.
+            self._loaded = self._base = self._prepared = self._pilot = None
+            cache = self._store.folder / "latents"
+            loaded = load_setting(cell.base, self._store, cache, self._options)
+            self._loaded = place, loaded
         return self._loaded[1]
 
-    def _around(self, setting: Setting) -> Prepared:
+    def _around(self, cell: Cell) -> Setting:
         """The run that the original belongs to, whatever the seed."""
-        if self._base is None or self._base[0] is not setting:
-            self._base = setting, prepare(setting.base, self._data(setting))
+        if self._base is None or self._base[0] is not cell:
+            self._base = cell, setting_of(cell.base, self._data(cell), cell.base.seed)
         return self._base[1]
-
-    def _identity(self, job: Job, prepared: Prepared) -> str:
-        """Names the net that is measured, or that unlearning starts from."""
-        if job.kind == "untrained":
-            return prepared.identity("untrained", job.seed)
-        if job.kind == "retrained":
-            return reference_training(prepared, job.seed, job.number).identity
-        return self._nets.original_identity(self._around(job.setting))
 
     def _budget(self, job: Job) -> dict[str, Any] | None:
         """What decides the outcome of tuning, None without it."""
-        budget, label = self._plan.config.tune, job.tuned_as
+        budget, label = self._plan.tune, job.tuned_as
         if budget is None or label is None:
             return None
-        space = {name: repr(values) for name, values in job.setting.spaces[label].items()}
+        space = {name: repr(values) for name, values in job.cell.spaces[label].items()}
         lender = self._lender(job)
-        parts = {"method": lender.name, "fields": _fields(lender), "space": space}
+        parts = {"method": lender.name, "fields": fields_of(lender), "space": space}
         return parts | {"budget": budget.model_dump()}
 
     def _tuning_key(self, job: Job) -> str:
-        around = self._around(job.setting)
-        place = around.identity("tuning", job.setting.base.data.forget.model_dump())
-        return key_of(RESULT_SCHEMA, __version__, place, self._budget(job))
+        place = self._around(job.cell).tuning_identity()
+        schema = SCHEMA_OF_KEYS[type(job.cell.base)]
+        return key_of(schema, __version__, place, self._budget(job))
 
 
-def _fields(method: Method) -> dict[str, Any]:
+def fields_of(method: Method) -> dict[str, Any]:
+    """The hyper-parameters of a method by name."""
     return asdict(method)  # type: ignore[call-overload,no-any-return]  # every method is one
 
 

@@ -13,7 +13,7 @@ from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output
 from .progress import progress
 
 if TYPE_CHECKING:
-    from expunge.bench import Bench, Outcome
+    from expunge.bench import Outcome
 
 NEEDS_ARGUMENTS = True
 
@@ -44,9 +44,6 @@ def command(
     Example: expunge bench configs/table1-cifar10-fast.toml --set seeds=[0]
     """
     folder = output_folder(out, config)
-    if expunge.is_word_bench(config):
-        _words(config, folder, store, known or [], overrides or [], checkpoint_seconds, json)
-        return
     plan = expunge.load_bench(config, overrides or [])
     try:
         with progress() as listen:
@@ -71,42 +68,11 @@ def command(
         raise typer.Exit(1)
 
 
-def _words(
-    config: Path,
-    folder: Path,
-    store: Path,
-    known: list[Path],
-    overrides: list[str],
-    checkpoint_seconds: float,
-    json: bool,
-) -> None:
-    """A bench of methods that make a model that draws forget words."""
-    plan = expunge.load_word_bench(config, overrides)
-    with progress() as listen:
-        outcome = expunge.run_word_bench(
-            plan,
-            folder,
-            store=store,
-            known=known,
-            on_log=listen,
-            command=COMMAND.get(),
-            checkpoint_seconds=checkpoint_seconds,
-        )
-    if json:
-        print(outcome.bench.to_json(), end="")
-    else:
-        print(f"{len(outcome.bench.results)} of {outcome.bench.planned} results.")
-        for sentence in outcome.failures:
-            print(f"Failed: {sentence}")
-        print(f"Table: {folder / 'table.md'}")
-    if outcome.failures:
-        raise typer.Exit(1)
-
-
-def _show(outcome: "Outcome[Bench]", folder: Path) -> None:
+def _show(outcome: "Outcome", folder: Path) -> None:
     found, planned = len(outcome.bench.results), outcome.bench.planned
     print(f"{found} of {planned} results.")
     for sentence in outcome.failures:
         print(f"Failed: {sentence}")
-    print(f"Tables:      {folder / 'table.md'}, {folder / 'table.tex'}")
+    tables = [folder / name for name in ("table.md", "table.tex")]
+    print(f"Tables:      {', '.join(str(path) for path in tables if path.exists())}")
     print(f"Leaderboard: {folder / 'leaderboard.html'}")

@@ -48,7 +48,7 @@ def scores(found: Mapping[str, Mapping[str, float | None]]) -> None:
 def summary(record: "Record", folder: Path) -> None:
     """Verdict, scores, distance to retraining, cost, and where the report is."""
     print(f"Verdict: {record.verdict.status}. {' '.join(record.verdict.reasons)}\n")
-    found = {name: one.model_dump() for name, one in record.scores.items()}
+    found = record.scores
     if any(one.get(key) is not None for one in found.values() for key in COLUMNS):
         scores(found)
         print()
@@ -61,10 +61,10 @@ def summary(record: "Record", folder: Path) -> None:
             f"{_percent(record.original_gap)} before{floor}."
         )
     share = "" if record.cost.rte is None else f", {100 * record.cost.rte:.1f} % of retraining"
-    print(f"Unlearning took {record.cost.seconds:.1f} s{share}.")
+    print(f"Unlearning took {record.cost.seconds or 0.0:.1f} s{share}.")
     for warning in record.warnings:
-        print(f"Warning: {warning}")
-    model = "pipeline" if record.drawings else "model.safetensors"
+        print(f"Warning: {warning.text}")
+    model = "pipeline" if record.generated else "model.safetensors"
     print(f"Report: {folder / 'report.html'}\nModel:  {folder / model}")
 
 

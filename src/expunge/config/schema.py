@@ -40,6 +40,22 @@ class ModelConfig(Section):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class TaskConfig(Section):
+    """What the model does.
+
+    ``name`` is ``"classification"``, ``"regression"``, ``"causal-lm"``, or a factory of a task
+    of one's own, ``"package.module:factory"``; ``arguments`` are those of the task or factory.
+    """
+
+    name: str = Field("classification", min_length=1)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is what a config without this table means."""
+        return self == TaskConfig()
+
+
 class ReferenceConfig(Section):
     """How many independent retrains to compare with; the second gives the floor."""
 
@@ -58,6 +74,7 @@ class Config(Section):
 
     data: DataConfig
     model: ModelConfig
+    task: TaskConfig = TaskConfig()
     training: dict[str, Any] | None = None
     method: dict[str, Any] = Field(default_factory=lambda: {"name": "scissorhands"})
     reference: ReferenceConfig = ReferenceConfig()

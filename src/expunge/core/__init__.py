@@ -14,6 +14,7 @@ from .method import Method as Method
 from .method import Reference as Reference
 from .run import Run as Run
 from .schemas.record import Record as Record
+from .schemas.request import ForgetSpec as ForgetSpec
 from .task import Batch as Batch
 from .task import Task as Task
 from .unlearn import Unlearned as Unlearned

@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from .checks import check_positive
+from .codes import Code
 from .data import Split, UnlearningData, fetch
 from .errors import GuardError
+from .schemas.record import Notice
 from .task import Task
 
 
@@ -74,18 +76,23 @@ class Guard:
             )
 
 
-def nothing_changed(before: dict[Split, Health], after: dict[Split, Health]) -> str | None:
-    """A warning if the forget scores are as before, else None."""
+def same_on_forget_set(before: dict[Split, Health], after: dict[Split, Health]) -> bool:
+    """Whether a model answers the forget set as it did before, to a percent of its loss."""
     old, new = before[Split.FORGET], after[Split.FORGET]
     same_loss = abs(new.loss - old.loss) <= 0.01 * max(old.loss, 1e-3)
-    if same_loss and old.accuracy == new.accuracy:
-        same = "loss is" if new.accuracy is None else "loss and accuracy are"
-        return (
-            f"nothing was forgotten: on the forget set {same} as before "
-            f"(loss {old.loss:.4g} and {new.loss:.4g}); use a larger learning rate, "
-            "more epochs, or whatever makes this method act more strongly"
-        )
-    return None
+    return same_loss and old.accuracy == new.accuracy
+
+
+def unchanged_notice(before: dict[Split, Health], after: dict[Split, Health]) -> Notice:
+    """What to tell whoever asked for something to be forgotten, when nothing was."""
+    old, new = before[Split.FORGET], after[Split.FORGET]
+    same = "loss is" if new.accuracy is None else "loss and accuracy are"
+    return Notice(
+        code=Code.UNCHANGED,
+        text=f"nothing was forgotten: on the forget set {same} as before "
+        f"(loss {old.loss:.4g} and {new.loss:.4g}); use a larger learning rate, "
+        "more epochs, or whatever makes this method act more strongly",
+    )
 
 
 def check_finite(model: nn.Module) -> None:

@@ -13,12 +13,20 @@ from torch import nn
 from .checkpoint import CheckpointStore
 from .data import Split, UnlearningData, fetch
 from .errors import InputError, ModelError
-from .guard import Guard, Health, check_finite, first_non_finite, nothing_changed
+from .guard import (
+    Guard,
+    Health,
+    check_finite,
+    first_non_finite,
+    same_on_forget_set,
+    unchanged_notice,
+)
 from .isolation import isolated_randomness
 from .memory import PeakMemory, memory_advice
 from .method import Method
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
+from .schemas.record import Notice
 from .task import Task
 
 _KNOBS = (
@@ -32,7 +40,8 @@ class Unlearned:
     """A model in evaluation mode, and everything needed to say how it was made.
 
     ``cost`` holds ``seconds``, ``samples_read`` and ``peak_memory_bytes``; ``decisions``
-    what the method chose by itself, and why; ``history`` the rows that it logged.
+    what the method chose by itself, and why; ``history`` the rows that it logged. ``changed``
+    is False where the forget set is answered as before.
     """
 
     model: nn.Module
@@ -44,7 +53,8 @@ class Unlearned:
     health: dict[str, dict[Split, Health]]
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    changed: bool = True
+    warnings: list[Notice] = field(default_factory=list)
 
 
 def unlearn(
@@ -88,12 +98,13 @@ def unlearn(
         GuardError: If the result is not finite or lost too much of what was to be kept.
     """
     place, guard = torch.device(device), guard or Guard()
-    _check_request(model, data, method, task, place)
+    _check_request(model, data, method)
     identity = partial(_identity, model, data, method, seed, precision)
     store = CheckpointStore.open(folder, resume, identity)
     private = copy.deepcopy(model).to(place)
     precision = resolve_precision(precision, place)
     precise = with_precision(task, precision, place)
+    _check_sets(private, data, task, place)
     with isolated_randomness(), PeakMemory(place) as memory, memory_advice(method.name, _KNOBS):
         before = guard.measure(private, precise, data, place)
         run = Run(
@@ -110,7 +121,7 @@ def unlearn(
     guard.refuse(before, after)
     if store:
         store.clear()
-    unchanged = nothing_changed(before, after)
+    changed = not same_on_forget_set(before, after)
     return Unlearned(
         result,
         task,
@@ -125,7 +136,8 @@ def unlearn(
         health={"before": before, "after": after},
         decisions=run.decisions,
         history=run.history,
-        warnings=[unchanged] if unchanged else [],
+        changed=changed,
+        warnings=[] if changed else [unchanged_notice(before, after)],
     )
 
 
@@ -139,9 +151,7 @@ def model_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _check_request(
-    model: nn.Module, data: UnlearningData, method: Method, task: Task, device: torch.device
-) -> None:
+def _check_request(model: nn.Module, data: UnlearningData, method: Method) -> None:
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ModelError(
             "the model has no trainable parameter, so nothing can be unlearned; "
@@ -152,17 +162,21 @@ def _check_request(
     for split in sorted(method.reads):
         if getattr(data, split) is None and split not in getattr(method, "optional", ()):
             raise InputError(f"{method.name} reads the {split} set, but data.{split} is None")
+
+
+def _check_sets(model: nn.Module, data: UnlearningData, task: Task, device: torch.device) -> None:
+    """Show the model, which is ours, one sample of either set, and the task all of them."""
     if hasattr(task, "check_set"):
         for name in data.sizes():
             task.check_set(getattr(data, name), name)
-    for split in (Split.FORGET, Split.RETAIN):
-        batch = fetch(getattr(data, split), torch.arange(1), device=device)
-        probe = copy.deepcopy(model).to(device).eval()
-        with torch.no_grad():
-            task.loss(probe, batch)
-        labels = task.labels(getattr(data, split))
-        if labels is not None and hasattr(task, "check_labels"):
-            task.check_labels(labels)
+    # In evaluation mode no buffer changes, so no copy is needed.
+    model.eval()
+    with isolated_randomness(), torch.no_grad():
+        for split in (Split.FORGET, Split.RETAIN):
+            task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
+            labels = task.labels(getattr(data, split))
+            if labels is not None and hasattr(task, "check_labels"):
+                task.check_labels(labels)
 
 
 def _identity(

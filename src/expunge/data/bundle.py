@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.data import UnlearningData
+from ..tasks.batches import unpack
 from ..tasks.labels import LABEL_KEYS
 from .convert import read_labels
 
@@ -63,6 +64,24 @@ class RowSet:
         other = RowSet(self.dataset, everything, self.prefix, self.rows)
         other._relabelled = True
         return other
+
+
+class TargetSet(RowSet):
+    """Items whose targets are no classes; its labels mean nothing."""
+
+    def subset(self, indices: Tensor) -> "TargetSet":
+        """The samples at ``indices``, int64 (K,)."""
+        return TargetSet(self.dataset, self._all_labels, self.prefix, self.rows[indices])
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over all inputs and targets; reads every item once."""
+        digest = hashlib.sha256()
+        for row in range(len(self)):
+            for part in unpack(self[row]):
+                value = torch.as_tensor(part).contiguous()
+                digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+                digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
 
 def _with_label(item: Any, label: int) -> Any:

@@ -1,19 +1,19 @@
 """How well a run did: scores, relearn curves, a verdict, and the record of it all."""
 
 from .evaluate import evaluate as evaluate
-from .generation.compare import evaluate_drawings as evaluate_drawings
+from .facts import Facts as Facts
+from .generation.compare import evaluate_generator as evaluate_generator
 from .generation.exposure import count_exposed as count_exposed
 from .generation.judge import ImageJudge as ImageJudge
-from .generation.judge import Seen as Seen
-from .generation.probes import DrawnRelearning as DrawnRelearning
-from .generation.probes import probe_drawings as probe_drawings
-from .generation.probes import relearn_drawings as relearn_drawings
-from .generation.sampling import DrawingPlan as DrawingPlan
+from .generation.judge import Predictions as Predictions
+from .generation.probes import GeneratorRelearning as GeneratorRelearning
+from .generation.probes import probe_generator as probe_generator
+from .generation.probes import relearn_generator as relearn_generator
+from .generation.sampling import GenerationPlan as GenerationPlan
 from .generation.sampling import Prompt as Prompt
-from .generation.sampling import draw as draw
-from .generation.score import Look as Look
-from .generation.score import look_at_drawings as look_at_drawings
-from .generation.verdict import judge_drawings as judge_drawings
+from .generation.sampling import generate as generate
+from .generation.score import score_generator as score_generator
+from .generation.verdict import judge_generated as judge_generated
 from .grad_cam import grad_cam as grad_cam
 from .relearn import UNTIL_RELEARNT as UNTIL_RELEARNT
 from .relearn import Relearning as Relearning
@@ -22,9 +22,7 @@ from .relearn import relearn_curves as relearn_curves
 from .relearn import relearn_times as relearn_times
 from .representation import default_layers as default_layers
 from .representation import layer_cka as layer_cka
-from .score import SetScores as SetScores
 from .score import score_model as score_model
 from .score import score_sets as score_sets
-from .score import summarise as summarise
 from .verdict import NOT_A_PROOF as NOT_A_PROOF
 from .verdict import judge as judge

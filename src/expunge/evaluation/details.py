@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..core.schemas.record import ClassChange, Distributions, Sample
-from ..metrics import accuracy, confidence_edges, histogram, loss_edges
-from .score import SetScores
+from ..core.schemas.record import Distributions, Sample
+from ..metrics import SetScores, accuracy, confidence_edges, histogram, loss_edges
 
 ModelScores = Mapping[str, Mapping[str, SetScores]]
 """Per-sample scores by the name of the model, then of the set."""
@@ -53,32 +52,20 @@ def distributions(scores: ModelScores) -> Distributions:
 
 def per_class(
     scores: ModelScores, labels: Tensor | None, classes: Sequence[str] | None
-) -> list[ClassChange]:
-    """Test accuracy of each class that the test set holds, forgotten classes as well."""
-    correct = {
-        model: scores[model]["test"].correct
-        for model in SHOWN
-        if model in scores and "test" in scores[model]
-    }
-    if labels is None or correct.get("original") is None:
-        return []
-    changes = []
-    for label in sorted(set(labels.tolist())):
-        chosen = labels == label
-        values = {
-            model: None if hits is None else accuracy(hits[chosen])
-            for model, hits in correct.items()
+) -> dict[str, dict[str, float | None]]:
+    """Test accuracy in percent by class and role, forgotten classes as well."""
+    correct = {role: sets["test"].correct for role, sets in scores.items() if "test" in sets}
+    if labels is None or any(hits is None for hits in correct.values()):
+        return {}
+    return {
+        class_name(label, classes): {
+            role: accuracy(hits[labels == label])
+            for role, hits in correct.items()
+            if hits is not None and role != "retrained_again"
         }
-        changes.append(
-            ClassChange(
-                label=label,
-                name=class_name(label, classes),
-                original=values["original"],
-                unlearned=values["unlearned"],
-                retrained=values.get("retrained"),
-            )
-        )
-    return changes
+        for label in sorted(set(labels.tolist()))
+        if correct
+    }
 
 
 def as_png(picture: Image.Image, side: int) -> str:

@@ -14,7 +14,7 @@ from ..core.checks import did_you_mean
 from ..core.errors import DataError, InputError, ModelError
 from ..core.isolation import isolated_randomness
 
-Seen = list[tuple[str, tuple[int, ...]]]
+Predictions = list[tuple[str, tuple[int, ...]]]
 """Name and output shape of each module, in the order in which a forward pass leaves them."""
 
 _MOST_NAMES = 5
@@ -134,9 +134,9 @@ def _logits(net: nn.Module, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _trace(net: nn.Module, images: Tensor) -> tuple[Seen, Tensor]:
+def _trace(net: nn.Module, images: Tensor) -> tuple[Predictions, Tensor]:
     """What each module returned, and the logits, of one forward pass."""
-    seen: Seen = []
+    seen: Predictions = []
 
     def note(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
@@ -163,7 +163,7 @@ def _trace(net: nn.Module, images: Tensor) -> tuple[Seen, Tensor]:
     return seen, logits
 
 
-def _choose(seen: Seen, images: tuple[int, ...], asked: str | None) -> str:
+def _choose(seen: Predictions, images: tuple[int, ...], asked: str | None) -> str:
     if asked is not None:
         return _checked_layer(dict(seen), asked)
     maps = [place for place, (_, shape) in enumerate(seen) if _is_map(shape, images)]

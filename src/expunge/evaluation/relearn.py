@@ -143,7 +143,7 @@ def relearn_curve(
     """
     protocol = Relearning(tuple(steps), batch_size, forget_per_batch, lr, momentum, seed)
     measured, _ = measured_set(task, data)
-    return _curve(model, task, data, protocol, measured, torch.device(device), precision)
+    return curve_of(model, task, data, protocol, measured, torch.device(device), precision)
 
 
 def relearn_curves(
@@ -164,7 +164,7 @@ def relearn_curves(
         measured_on=description,
         steps=list(protocol.steps),
         curves={
-            name: _curve(model, task, data, protocol, measured, place, precision)
+            name: curve_of(model, task, data, protocol, measured, place, precision)
             for name, model in models.items()
         },
     )
@@ -203,7 +203,7 @@ def relearn_times(
     }
 
 
-def _curve(
+def curve_of(
     model: nn.Module,
     task: Task,
     data: UnlearningData,
@@ -211,8 +211,11 @@ def _curve(
     measured: Any,
     device: torch.device,
     precision: str,
+    *,
+    in_place: bool = False,
 ) -> list[float]:
-    net = copy.deepcopy(model).to(device).train()
+    """``relearn_curve`` on a given set; ``in_place`` trains the model itself, not a copy."""
+    net = (model if in_place else copy.deepcopy(model)).to(device).train()
     parameters = [p.requires_grad_(True) for p in net.parameters() if p.is_floating_point()]
     optimizer = torch.optim.SGD(parameters, lr=protocol.lr, momentum=protocol.momentum)
     precise = with_precision(task, precision, device)

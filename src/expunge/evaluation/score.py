@@ -1,9 +1,9 @@
-"""Scores of one model: per sample first, then the seven numbers of a record."""
+"""Scores of one model: per sample first, then the numbers of a record."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import is_not
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.batches import seeded
 from ..core.data import Split, UnlearningData, fetch
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
@@ -19,34 +18,11 @@ from ..core.precision import resolve_precision
 from ..core.run import Run
 from ..core.schemas.record import Scores
 from ..core.task import Task
-from ..metrics import accuracy, membership_svc
+from ..metrics import SetScores, summarise
 from ..tasks.labels import absent_labels
 
 SCORED = (Split.FORGET, Split.RETAIN, Split.TEST)
 BATCH_SIZE = 500
-
-
-@dataclass(frozen=True, eq=False)
-class SetScores:
-    """Of each sample of one set, on the CPU.
-
-    ``loss`` float32 (N,) in the task's unit; ``correct`` bool (N,), None if the task has no
-    notion of it; ``probability`` float32 (N,) of the true class, None if the task has no
-    ``logits(model, batch)``; ``judged`` bool (N,): the samples that count in ``summarise``,
-    None if all do.
-    """
-
-    loss: Tensor
-    correct: Tensor | None = None
-    probability: Tensor | None = None
-    judged: Tensor | None = None
-
-    def counted(self) -> "SetScores":
-        """The same scores without the samples that do not count."""
-        if self.judged is None:
-            return self
-        columns = (self.loss, self.correct, self.probability)
-        return SetScores(*(None if c is None else c[self.judged] for c in columns))  # type: ignore[arg-type]
 
 
 def judged_test(task: Task, data: UnlearningData) -> Tensor | None:
@@ -114,27 +90,6 @@ def score_sets(
     return scores
 
 
-def summarise(sets: Mapping[str, SetScores], *, seed: int = 0) -> Scores:
-    """Mean scores of one model, in percent and in the task's unit of loss.
-
-    Test accuracy, test loss and the attack's non-members leave out classes that are
-    forgotten as a whole (see ``judged_test``). The attack's members are drawn from D_r
-    with ``seed``, as many as non-members, or all of D_r if it has fewer.
-
-    Returns:
-        None in every field that cannot be known: without a test set, without labels.
-    """
-    kept = {name: scores.counted() for name, scores in sets.items()}
-    values: dict[str, float | None] = {"mia": _membership(kept, seed)}
-    for split in SCORED:
-        scores = kept.get(split)
-        known = scores is not None and len(scores.loss) > 0
-        values[f"{split}_loss"] = float(scores.loss.double().mean()) if scores and known else None
-        correct = scores.correct if scores and known else None
-        values[f"{split}_accuracy"] = None if correct is None else accuracy(correct)
-    return Scores(**values)
-
-
 def score_model(
     model: nn.Module,
     data: UnlearningData,
@@ -143,11 +98,10 @@ def score_model(
     device: torch.device | str = "cpu",
     batch_size: int = BATCH_SIZE,
     precision: str = "auto",
-    seed: int = 0,
 ) -> Scores:
     """The scores of one model by itself; see ``score_sets`` and ``summarise``."""
     sets = score_sets(model, task, data, device=device, batch_size=batch_size, precision=precision)
-    return summarise(sets, seed=seed)
+    return summarise(sets)
 
 
 def on_device(model: nn.Module, device: torch.device) -> nn.Module:
@@ -214,8 +168,8 @@ def _score(
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             loss = task.loss(remembered, batch).float()
             correct = task.correct(remembered, batch)
-            probability = _probability(remembered, task, batch)
-        parts.append((loss, correct, probability))
+            probability, predicted = _predictions(remembered, task, batch)
+        parts.append((loss, correct, probability, predicted))
     return SetScores(*(_column(column) for column in zip(*parts, strict=True)))
 
 
@@ -225,12 +179,13 @@ def _column(parts: tuple[Tensor | None, ...]) -> Any:
     return torch.cat(present) if present else None
 
 
-def _probability(model: nn.Module, task: Task, batch: Any) -> Tensor | None:
+def _predictions(model: nn.Module, task: Task, batch: Any) -> tuple[Tensor | None, Tensor | None]:
+    """Probability of the true class and the likeliest class, both (B,)."""
     if not hasattr(task, "logits"):
-        return None
+        return None, None
     logits, labels = task.logits(model, batch)
-    probability: Tensor = logits.float().softmax(1).gather(1, labels.long()[:, None])[:, 0]
-    return probability
+    probability = logits.float().softmax(1).gather(1, labels.long()[:, None])[:, 0]
+    return probability, logits.argmax(1)
 
 
 def _check_finite(losses: Tensor, split: Split) -> None:
@@ -240,13 +195,3 @@ def _check_finite(losses: Tensor, split: Split) -> None:
             f"expected finite losses, got NaN or infinity for {bad} of {len(losses)} samples of "
             f"the {split} set; check the weights, or use precision fp32"
         )
-
-
-def _membership(kept: dict[str, SetScores], seed: int) -> float | None:
-    test = kept.get(Split.TEST)
-    members, targets = kept[Split.RETAIN].probability, kept[Split.FORGET].probability
-    others = test.probability if test else None
-    if members is None or targets is None or others is None or len(others) == 0:
-        return None
-    order = torch.randperm(len(members), generator=seeded(seed, "membership-svc"))
-    return membership_svc(members[order[: len(others)]], others, targets)

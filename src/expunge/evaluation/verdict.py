@@ -1,9 +1,9 @@
 """One word about a run, and the sentences behind it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
-from ..core.schemas.record import Scores, Verdict
+from ..core.codes import Code
+from ..core.schemas.record import Criterion, Scores, Status, Verdict
 
 NOT_A_PROOF = "This is empirical evidence, not a proof."
 """Stands at the end of every verdict; other pages show it, too."""
@@ -13,13 +13,16 @@ NO_REFERENCE = (
     "be. Train one on the retained data alone and give it as the retrained reference (in a "
     "config: [reference] retrain = 2)."
 )
+SAME_SCORES = "Nothing changed: all scores are those of the original model."
+UNCHANGED = (
+    "Nothing was forgotten: on the forget set loss and accuracy are as before, so the run did "
+    "not act on what it was asked to forget."
+)
 FORGET_POINTS = 5.0
 TEST_POINTS = 3.0
 GAP_SHARE = 0.5
 FLOOR_FACTOR = 1.5
 LEAST_GAP = 1.0
-
-_Criterion = tuple[bool | None, str]
 
 
 def judge(
@@ -27,7 +30,8 @@ def judge(
     avg_gap: float | None,
     original_gap: float | None,
     floor: float | None,
-    warnings: Sequence[str] = (),
+    *,
+    changed: bool = True,
 ) -> Verdict:
     """Compare an unlearned model with a retrained one.
 
@@ -43,13 +47,13 @@ def judge(
         avg_gap: Distance of unlearned to retrained, points.
         original_gap: Distance of original to retrained, points.
         floor: Distance of a second retrained model to the first, points.
-        warnings: Of the run; "nothing was forgotten" counts.
+        changed: Whether the run changed any answer on the forget set.
 
     Returns:
         The verdict; its last sentence is ``NOT_A_PROOF``.
     """
-    status, reasons = _decide(scores, avg_gap, original_gap, floor, warnings)
-    return Verdict(status=status, reasons=[*reasons, NOT_A_PROOF])
+    found = _decide(scores, avg_gap, original_gap, floor, changed)
+    return found.model_copy(update={"reasons": [*found.reasons, NOT_A_PROOF]})
 
 
 def _decide(
@@ -57,31 +61,54 @@ def _decide(
     avg_gap: float | None,
     original_gap: float | None,
     floor: float | None,
-    warnings: Sequence[str],
-) -> tuple[Literal["pass", "fail", "cannot tell"], list[str]]:
+    changed: bool,
+) -> Verdict:
     unlearned, retrained = scores["unlearned"], scores.get("retrained")
     if unlearned == scores["original"]:
-        return "fail", ["Nothing changed: all scores are those of the original model."]
+        return _plain("fail", Code.SAME_SCORES, SAME_SCORES)
     weak = _too_weak(original_gap, floor) if retrained else None
-    unchanged = next((text for text in warnings if text.startswith("nothing was forgotten")), None)
-    if unchanged and not weak:
-        return "fail", [f"{unchanged[0].upper()}{unchanged[1:].rstrip('.')}."]
+    if not changed and not weak:
+        return _plain("fail", Code.UNCHANGED, UNCHANGED)
     if retrained is None:
-        return "cannot tell", [NO_REFERENCE]
-    by_accuracy = [
-        _near(
-            "Forget accuracy", unlearned.forget_accuracy, retrained.forget_accuracy, FORGET_POINTS
-        ),
-        _near("Test accuracy", unlearned.test_accuracy, retrained.test_accuracy, TEST_POINTS),
+        return _plain("cannot tell", Code.NO_REFERENCE, NO_REFERENCE)
+    criteria = [
+        near(Code.FORGET_ACCURACY, unlearned, retrained, "forget_accuracy", FORGET_POINTS),
+        near(Code.TEST_ACCURACY, unlearned, retrained, "test_accuracy", TEST_POINTS),
+        _halved(avg_gap, original_gap),
     ]
     if weak:
-        certain = by_accuracy[1]
-        return ("fail", [certain[1], weak]) if certain[0] is False else ("cannot tell", [weak])
-    criteria = [*by_accuracy, _halved(avg_gap, original_gap)]
-    for outcome, status in ((False, "fail"), (None, "cannot tell")):
-        if found := [sentence for met, sentence in criteria if met is outcome]:
-            return status, found  # type: ignore[return-value]
-    return "pass", [sentence for _, sentence in criteria]
+        certain = criteria[1]
+        if certain.met is False:
+            return Verdict(
+                status="fail", codes=[certain.code, Code.TOO_WEAK], criteria=criteria,
+                reasons=[sentence(certain), weak],
+            )  # fmt: skip
+        return Verdict(
+            status="cannot tell", codes=[Code.TOO_WEAK], criteria=criteria, reasons=[weak]
+        )
+    return decided(criteria, [sentence(one) for one in criteria])
+
+
+def decided(criteria: Sequence[Criterion], sentences: Sequence[str]) -> Verdict:
+    """Fail if a criterion is not met, cannot tell if one is not known, else pass.
+
+    ``codes`` and ``reasons`` are those of the criteria that decided it.
+    """
+    outcomes: list[tuple[bool | None, Status]] = [(False, "fail"), (None, "cannot tell")]
+    found: tuple[Status, list[int]] = "pass", list(range(len(criteria)))
+    for outcome, status in reversed(outcomes):
+        if chosen := [at for at, one in enumerate(criteria) if one.met is outcome]:
+            found = status, chosen
+    return Verdict(
+        status=found[0],
+        codes=[criteria[at].code for at in found[1]],
+        criteria=list(criteria),
+        reasons=[sentences[at] for at in found[1]],
+    )
+
+
+def _plain(status: Status, code: Code, text: str) -> Verdict:
+    return Verdict(status=status, codes=[code], reasons=[text])
 
 
 def _too_weak(original_gap: float | None, floor: float | None) -> str | None:
@@ -103,26 +130,46 @@ def _too_weak(original_gap: float | None, floor: float | None) -> str | None:
     )
 
 
-def _near(name: str, value: float | None, aim: float | None, points: float) -> _Criterion:
-    if value is None or aim is None:
-        return None, f"{name} is not known, so it cannot be compared with the retrained model."
-    distance = abs(value - aim)
-    met = distance <= points
-    return met, (
-        f"{name} is {value:.1f} %, {distance:.1f} points from the {aim:.1f} % of the retrained "
-        f"model; {'within' if met else 'more than'} the {points:g} that are allowed."
+def near(code: Code, one: Scores, other: Scores, metric: str, points: float) -> Criterion:
+    """Whether two models agree in a score to so many points."""
+    value, aim = one.get(metric), other.get(metric)
+    known = value is not None and aim is not None
+    met = abs(value - aim) <= points if value is not None and aim is not None else None
+    return Criterion(
+        code=code, met=met, value=value if known else None, aim=aim if known else None, bound=points
     )
 
 
-def _halved(avg_gap: float | None, original_gap: float | None) -> _Criterion:
+def _halved(avg_gap: float | None, original_gap: float | None) -> Criterion:
     if avg_gap is None or original_gap is None:
-        return None, (
-            "The average gap to retrained is not known, because it needs accuracies and a "
-            "membership attack on forget, retain and test sets."
+        return Criterion(code=Code.AVERAGE_GAP, met=None)
+    bound = GAP_SHARE * original_gap
+    return Criterion(
+        code=Code.AVERAGE_GAP, met=avg_gap <= bound, value=avg_gap, aim=original_gap, bound=bound
+    )
+
+
+_NAMES = {Code.FORGET_ACCURACY: "Forget accuracy", Code.TEST_ACCURACY: "Test accuracy"}
+
+
+def sentence(one: Criterion) -> str:
+    """A criterion of a classifier in words."""
+    value, aim, bound = one.value, one.aim, one.bound
+    if one.code == Code.AVERAGE_GAP:
+        if value is None or aim is None:
+            return (
+                "The average gap to retrained is not known, because it needs accuracies and a "
+                "membership attack on forget, retain and test sets."
+            )
+        return (
+            f"The average gap to retrained is {value:.2f} points, the original's "
+            f"{aim:.2f}; {'at most' if one.met else 'more than'} half of it"
+            f"{'' if one.met else ', which is not close enough'}."
         )
-    met = avg_gap <= GAP_SHARE * original_gap
-    return met, (
-        f"The average gap to retrained is {avg_gap:.2f} points, the original's "
-        f"{original_gap:.2f}; {'at most' if met else 'more than'} half of it"
-        f"{'' if met else ', which is not close enough'}."
+    name = _NAMES[Code(one.code)]
+    if value is None or aim is None:
+        return f"{name} is not known, so it cannot be compared with the retrained model."
+    return (
+        f"{name} is {value:.1f} %, {abs(value - aim):.1f} points from the {aim:.1f} % of the "
+        f"retrained model; {'within' if one.met else 'more than'} the {bound:g} that are allowed."
     )

@@ -8,6 +8,7 @@ from .cost import run_time_efficiency as run_time_efficiency
 from .exposure import ExposureDetector as ExposureDetector
 from .frechet import frechet_distance as frechet_distance
 from .gap import GAP_FIELDS as GAP_FIELDS
+from .gap import GENERATOR_GAP as GENERATOR_GAP
 from .gap import average_gap as average_gap
 from .gap import mean_scores as mean_scores
 from .histogram import confidence_edges as confidence_edges
@@ -20,6 +21,8 @@ from .published_scores import inception_fid as inception_fid
 from .registry import METRICS as METRICS
 from .registry import Metric as Metric
 from .registry import distance as distance
+from .registry import summarise as summarise
 from .relearn_time import relearn_time as relearn_time
+from .set_scores import SetScores as SetScores
 from .tow import TOW_FIELDS as TOW_FIELDS
 from .tow import tug_of_war as tug_of_war

@@ -5,24 +5,27 @@ from collections.abc import Sequence
 from ..core.errors import InputError
 from ..core.schemas.record import Scores
 
+GENERATOR_GAP = ("forget_accuracy", "retain_accuracy")
 GAP_FIELDS = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 
 
-def average_gap(scores: Scores, reference: Scores) -> float | None:
-    """Mean absolute difference of the four scores of the paper.
+def average_gap(
+    scores: Scores, reference: Scores, names: Sequence[str] = GAP_FIELDS
+) -> float | None:
+    """Mean absolute difference of the four scores of the paper, or of others.
 
     Args:
         scores: Of the model that is judged; to judge several seeds, their ``mean_scores``.
         reference: Of a retrained model, or the ``mean_scores`` of several.
+        names: Of scores in percent; those of the paper by default.
 
     Returns:
-        Points, in [0, 100]; None if one of the four is missing on either side, because a
+        Points, in [0, 100]; None if one of them is missing on either side, because a
         mean of fewer cannot be compared with other gaps.
     """
-    pairs = [(getattr(scores, name), getattr(reference, name)) for name in GAP_FIELDS]
-    if any(one is None or other is None for one, other in pairs):
-        return None
-    return float(sum(abs(one - other) for one, other in pairs) / len(pairs))
+    pairs = [(scores.get(name), reference.get(name)) for name in names]
+    known = [abs(one - other) for one, other in pairs if one is not None and other is not None]
+    return sum(known) / len(pairs) if len(known) == len(pairs) else None
 
 
 def mean_scores(references: Sequence[Scores]) -> Scores:
@@ -33,12 +36,9 @@ def mean_scores(references: Sequence[Scores]) -> Scores:
     """
     if not references:
         raise InputError("expected the scores of at least one model, got none")
-    columns = {
-        name: [getattr(scores, name) for scores in references] for name in Scores.model_fields
-    }
-    return Scores(
-        **{
-            name: None if None in values else sum(values) / len(values)
-            for name, values in columns.items()
-        }
-    )
+    names = dict.fromkeys(name for scores in references for name in scores)
+    found: Scores = {}
+    for name in names:
+        known = [value for one in references if (value := one.get(name)) is not None]
+        found[name] = sum(known) / len(known) if len(known) == len(references) else None
+    return found

@@ -1,11 +1,23 @@
 """What every number in a record means: unit, bounds, and which way is good."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Literal
 
 from ..core.checks import check_choice
 from ..core.errors import InputError
+from ..core.schemas.record import Scores
+from .set_scores import (
+    Sets,
+    SetScores,
+    canary_accuracy,
+    canary_truth,
+    mean_accuracy,
+    mean_loss,
+    membership,
+)
 
 _PAPER = "Wu & Harandi, Scissorhands, ECCV 2024, section 4"
 _TOW = "Zhao et al., What makes unlearning hard and what to do about it, NeurIPS 2024"
@@ -23,6 +35,10 @@ class Metric:
     aim (neither high nor low is good in itself). It is ``"low"`` or ``"high"`` where the
     number is itself a comparison with a retrained model, and 0 or 1 is the aim. RTE is
     such a comparison, too, but of costs.
+
+    ``of`` computes the number from the per-sample scores of one model, None where it cannot
+    be known; ``optional`` leaves it out of the record then. Without ``of`` it is measured
+    elsewhere: by comparing models, by training them on, or by a judge of what they generate.
     """
 
     name: str
@@ -31,29 +47,59 @@ class Metric:
     high: float
     direction: Literal["close to retrain", "low", "high"] = "close to retrain"
     reference: str = _PAPER
+    of: Callable[[Sets], float | None] | None = None
+    optional: bool = False
 
 
 _ALL = (
-    Metric("forget_accuracy", "percent", 0, 100),
-    Metric("retain_accuracy", "percent", 0, 100),
-    Metric("test_accuracy", "percent", 0, 100),
-    Metric("mia", "percent", 0, 100),
-    Metric("forget_loss", "unit of the task", -inf, inf),
-    Metric("retain_loss", "unit of the task", -inf, inf),
-    Metric("test_loss", "unit of the task", -inf, inf),
+    Metric("forget_accuracy", "percent", 0, 100, of=partial(mean_accuracy, split="forget")),
+    Metric("retain_accuracy", "percent", 0, 100, of=partial(mean_accuracy, split="retain")),
+    Metric("test_accuracy", "percent", 0, 100, of=partial(mean_accuracy, split="test")),
+    Metric("mia", "percent", 0, 100, of=membership),
+    Metric("forget_loss", "unit of the task", -inf, inf, of=partial(mean_loss, split="forget")),
+    Metric("retain_loss", "unit of the task", -inf, inf, of=partial(mean_loss, split="retain")),
+    Metric("test_loss", "unit of the task", -inf, inf, of=partial(mean_loss, split="test")),
     Metric("fid", "squared unit of the features", 0, inf, reference=_FID),
     Metric("relearn", "percent", 0, 100),
     Metric("relearn_time", "steps", 0, inf, reference=_RELEARN),
-    Metric("canary_accuracy", "percent", 0, 100, reference=_CONFUSION),
-    Metric("canary_recovery", "percent", 0, 100, reference=_CONFUSION),
+    Metric(
+        "canary_accuracy", "percent", 0, 100,
+        reference=_CONFUSION, of=canary_accuracy, optional=True,
+    ),
+    Metric(
+        "canary_recovery", "percent", 0, 100,
+        reference=_CONFUSION, of=canary_truth, optional=True,
+    ),
+    Metric("synonym_accuracy", "percent", 0, 100),
     Metric("avg_gap", "points", 0, 100, "low"),
     Metric("tow", "share", 0, 1, "high", _TOW),
     Metric("cka", "share", 0, 1, "high", _CKA),
     Metric("rte", "share of the time of a retrain", 0, inf, "low"),
-)
+)  # fmt: skip
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 """All metrics by the name that records and results use."""
+
+
+def summarise(sets: Mapping[str, SetScores]) -> Scores:
+    """Every metric that can be computed from the per-sample scores of one model.
+
+    Test accuracy, test loss and the attack's non-members leave out the samples that do not
+    count (``SetScores.judged``), e.g. of classes that are forgotten as a whole.
+
+    Args:
+        sets: Of one model; ``"forget"`` and ``"retain"``, and ``"test"`` if there is one.
+
+    Returns:
+        Values by name, None where one cannot be known: without a test set, without labels.
+    """
+    counted = {name: scores.counted() for name, scores in sets.items()}
+    values = {metric.name: metric.of(counted) for metric in METRICS.values() if metric.of}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None or not METRICS[name].optional
+    }
 
 
 def distance(metric: Metric | str, value: float, reference: float) -> float:

@@ -22,7 +22,8 @@ def tug_of_war(scores: Scores, reference: Scores) -> float | None:
         A share in [0, 1] for accuracies in [0, 100]; 1 for the reference itself. None if one
         of the accuracies is missing on either side.
     """
-    pairs = [(getattr(scores, name), getattr(reference, name)) for name in TOW_FIELDS]
-    if any(one is None or other is None for one, other in pairs):
-        return None
-    return float(prod(1 - abs(one - other) / 100 for one, other in pairs))
+    pairs = [(scores.get(name), reference.get(name)) for name in TOW_FIELDS]
+    factors = [
+        1 - abs(one - other) / 100 for one, other in pairs if one is not None and other is not None
+    ]
+    return float(prod(factors)) if len(factors) == len(pairs) else None

@@ -1,11 +1,11 @@
 """Nets by name, and their weights on disk."""
 
-from .check import check_net as check_net
+from .check import check_network as check_network
 from .diffusion.pipelines import load_pipeline as load_pipeline
 from .diffusion.single_file import save_single_file as save_single_file
 from .load import load_weights as load_weights
 from .load import save_weights as save_weights
 from .read import read_weights as read_weights
-from .zoo import Net as Net
-from .zoo import build_net as build_net
-from .zoo import net_names as net_names
+from .zoo import Network as Network
+from .zoo import build_network as build_network
+from .zoo import network_names as network_names

@@ -9,13 +9,18 @@ from torch import Tensor, nn
 
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
-from .zoo import Net, Shape
+from .zoo import Network, Shape
 
 _USUAL_SIZES = (32, 64, 96, 128, 224, 256, 299, 384, 512)
 
 
-def check_net(net: Net | nn.Module, image_shape: Shape, num_classes: int) -> None:
-    """Run the net once on two black images, and look at what comes out.
+def check_network(
+    net: Network | nn.Module,
+    image_shape: Shape,
+    num_classes: int,
+    inputs: Tensor | None = None,
+) -> None:
+    """Run the net once on two samples, and look at what comes out.
 
     The net, its mode, its buffers and the global generators are left as they were. Where it
     fails, a few usual image sizes are tried, to say which one would do.
@@ -24,15 +29,17 @@ def check_net(net: Net | nn.Module, image_shape: Shape, num_classes: int) -> Non
         net: The net, on any device.
         image_shape: (channels, height, width) of the images.
         num_classes: Number of logits that the data need.
+        inputs: Samples of the data, (B, ...); two black images of that shape if None.
 
     Raises:
         ModelError: If the net cannot read such images, or returns other than
-            (2, num_classes) logits; says what to change.
+            (B, num_classes) logits; says what to change.
     """
-    model = net.model if isinstance(net, Net) else net
+    model = net.model if isinstance(net, Network) else net
     with _evaluating(model):
         try:
-            output = _forward(model, image_shape)
+            inputs = torch.zeros((2, *image_shape)) if inputs is None else inputs
+            output = _forward(model, inputs)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
             advice = _advice(model, image_shape)
@@ -46,18 +53,20 @@ def check_net(net: Net | nn.Module, image_shape: Shape, num_classes: int) -> Non
             f"expected the net to return logits as one tensor, got {type(logits).__name__}; "
             "wrap it in a module that returns the logits alone"
         )
-    if tuple(logits.shape) != (2, num_classes):
+    wanted = (len(inputs), num_classes)
+    if tuple(logits.shape) != wanted:
         raise ModelError(
-            f"expected logits of shape (2, {num_classes}) for 2 images and {num_classes} "
+            f"expected logits of shape {wanted} for {len(inputs)} images and {num_classes} "
             f"classes, got {tuple(logits.shape)}; let the net have {num_classes} outputs "
             f"(num_classes = {num_classes} in [model.arguments] if it is your own), or choose "
             "data with the classes that it was trained on"
         )
 
 
-def _forward(model: nn.Module, shape: tuple[int, ...]) -> Any:
+def _forward(model: nn.Module, inputs: Tensor) -> Any:
     like = next((one for one in model.parameters() if one.is_floating_point()), torch.zeros(1))
-    return model(torch.zeros((2, *shape), device=like.device, dtype=like.dtype))
+    dtype = like.dtype if inputs.is_floating_point() else inputs.dtype
+    return model(inputs.to(device=like.device, dtype=dtype))
 
 
 def _advice(model: nn.Module, shape: Shape) -> str:
@@ -76,7 +85,7 @@ def _advice(model: nn.Module, shape: Shape) -> str:
 
 def _runs(model: nn.Module, shape: Shape) -> bool:
     try:
-        _forward(model, shape)
+        _forward(model, torch.zeros((2, *shape)))
     except Exception:
         return False
     return True

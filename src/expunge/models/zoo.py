@@ -30,7 +30,7 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Net:
+class Network:
     """A model, and what it wants of its input.
 
     Args:
@@ -45,23 +45,23 @@ class Net:
     image_size: int | None = None
 
 
-def net_names() -> list[str]:
+def network_names() -> list[str]:
     """Names of the built-in nets; prefixed names and factories come on top."""
     return list(_BUILDERS)
 
 
-def build_net(
+def build_network(
     name: str,
     *,
     num_classes: int,
     image_shape: Shape,
     arguments: Mapping[str, Any] | None = None,
     seed: int = 0,
-) -> Net:
+) -> Network:
     """Build a net with random weights, on the CPU, in training mode.
 
     Args:
-        name: One of ``net_names()``; ``"timm:NAME"``; ``"torchvision:NAME"``; or
+        name: One of ``network_names()``; ``"timm:NAME"``; ``"torchvision:NAME"``; or
             ``"package.module:factory"``, a function of the user's that returns a net.
         num_classes: Number of logits.
         image_shape: (channels, height, width) of the images.
@@ -97,7 +97,7 @@ def build_net(
 
 def _resolve(
     name: str, num_classes: int, shape: Shape, arguments: dict[str, Any]
-) -> Callable[[], Net]:
+) -> Callable[[], Network]:
     """What builds the net; everything is imported and checked that can be before."""
     if name in _BUILDERS:
         builder = _BUILDERS[name]()
@@ -105,15 +105,15 @@ def _resolve(
         given = {"num_classes": num_classes, "in_channels": shape[0], **arguments}
         wants = name in _PUBLISHED and shape[0] == len(PUBLISHED_MEAN)
         mean, std = (PUBLISHED_MEAN, PUBLISHED_STD) if wants else (None, None)
-        return lambda: Net(builder(**given), mean, std)
+        return lambda: Network(builder(**given), mean, std)
     prefix, _, rest = name.partition(":")
     if prefix == "torchvision":
-        return lambda: Net(torchvision_net(rest, num_classes, shape, arguments))
+        return lambda: Network(torchvision_net(rest, num_classes, shape, arguments))
     if prefix == "timm":
-        return lambda: Net(*timm_net(rest, num_classes, shape, arguments))
+        return lambda: Network(*timm_net(rest, num_classes, shape, arguments))
     if ":" in name:
         factory = find_factory(name)
-        return lambda: Net(call_factory(name, factory, num_classes, arguments))
+        return lambda: Network(call_factory(name, factory, num_classes, arguments))
     elsewhere = known_elsewhere(name)
     hint = f"; did you mean {elsewhere!r}?" if elsewhere else did_you_mean(name, _BUILDERS)
     raise ModelError(

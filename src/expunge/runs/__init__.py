@@ -6,10 +6,9 @@ from .demonstration import demo_config as demo_config
 from .erasure import erase as erase
 from .explanation import explain as explain
 from .memorisation import measure_memorisation as measure_memorisation
-from .classifier import Prepared as Prepared
-from .classifier import load as load
-from .classifier import prepare as prepare
+from .prepare import load as load
+from .prepare import prepare as prepare
 from .score import evaluate_weights as evaluate_weights
 from .seeds import run_seeds as run_seeds
 from .unlearn import run_unlearn as run_unlearn
-from .generator_demo import text_to_image_demo as text_to_image_demo
+from .demonstration import text_to_image_demo as text_to_image_demo

@@ -6,8 +6,7 @@ from typing import Any
 
 from ..config import Config
 from .folder import MEGABYTE, OutputFolder
-from .classifier import prepare
-from .unlearn import needed_bytes
+from .prepare import prepare
 
 
 def check_run(config: Config, out: str | Path) -> dict[str, Any]:
@@ -17,10 +16,8 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
         InputError: Whatever ``run_unlearn`` would refuse.
     """
     prepared = prepare(config)
-    needed = needed_bytes(prepared)
+    needed = prepared.needed_bytes()
     OutputFolder(out, needed)
-    net = prepared.net.model
-    parameters = sum(parameter.numel() for parameter in net.parameters())
     channels, height, width = prepared.bundle.image_shape
     planted = prepared.bundle.canaries
     images = sum(prepared.data.sizes().values()) * channels * height * width
@@ -33,10 +30,10 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
             "canaries": 0 if planted is None else len(planted.positions),
             "image_megabytes": round(images / MEGABYTE, 1),
         },
-        "request": {"forget": prepared.request, "size": len(prepared.positions)},
+        "request": {"forget": prepared.request.spec, "size": len(prepared.positions)},
         "model": {
             "name": config.model.name,
-            "parameters": parameters,
+            "parameters": prepared.loaded.size.parameters,
             "weights": config.model.weights,
             "trained_here_by": None if config.model.weights else config.recipe_name(),
         },

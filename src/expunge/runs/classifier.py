@@ -1,165 +1,80 @@
-"""Data, net and forget set of a config, checked before anything is computed or written."""
+"""Classifiers, regression and tasks of the user's own: data and network of a config."""
 
-import hashlib
-import json
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from ..config import Config
-from ..core.data import UnlearningData
-from ..core.errors import InputError, ModelError
+from ..core.data import fetch
+from ..core.errors import ConfigError, InputError, ModelError
 from ..core.guard import first_non_finite
-from ..core.method import Method
-from ..data import Bundle, load_source, plant_canaries, select_forget
-from ..data.bundle import ids_of
-from ..models import Net, build_net, check_net, load_weights
-from ..tasks import Classification
-from ..training import Recipe
-from .input_checks import check_batch_sizes, check_dataset, check_image_size
+from ..core.task import Task
+from ..core.user_code import find_callable
+from ..data import Bundle, load_source, plant_canaries
+from ..models import Network, build_network, check_network, load_weights
+from ..tasks import Classification, Regression
+from ..tasks.batches import unpack
+from .input_checks import check_dataset, check_image_size
+from .loaded import Loaded, ModelSize, find_device
 
 SETS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, eq=False)
-class Loaded:
-    """What all repetitions of a run share: data as the net wants it, and the net."""
-
-    bundle: Bundle
-    net: Net
-    task: Classification
-    device: torch.device
-    fingerprint: str
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """One run, ready to start. ``positions`` of the forget set in ``bundle.train``."""
-
-    config: Config
-    bundle: Bundle
-    net: Net
-    task: Classification
-    device: torch.device
-    data: UnlearningData
-    positions: Tensor
-    ids: list[str]
-    method: Method
-    recipe: Recipe | None
-    fingerprint: str
-
-    @property
-    def request(self) -> dict[str, Any]:
-        """The forget table as a record shows it: ids that stand in a config are counted."""
-        return self.config.data.forget.shown()
-
-    def identity(self, *parts: object) -> str:
-        """SHA-256 over what determines a trained net: data, net, recipe and ``parts``."""
-        config = self.config
-        described = {
-            "data": self.fingerprint,
-            "reading": reading(config),
-            "model": config.model.model_dump(mode="json"),
-            "recipe": repr(self.recipe),
-            "precision": config.precision,
-            "parts": [str(part) for part in parts],
-        }
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def reading(config: Config) -> dict[str, Any]:
-    """How the data are read, as far as nets that were trained on them depend on it.
-
-    Canaries are part of the fingerprint through their labels.
-    """
-    return config.data.model_dump(mode="json", exclude={"forget", "path", "canaries"})
-
-
-def load(config: Config) -> Loaded:
-    """Data and net of a config.
+def load_classifier(config: Config) -> Loaded:
+    """Data and network of a config for models that map an input to an output.
 
     Raises:
         InputError: If either cannot be had, or they do not fit together.
     """
     device = find_device(config.device)
-    bundle = _load_bundle(config)
-    net = build_net(
-        config.model.name,
-        num_classes=bundle.num_classes,
-        image_shape=bundle.image_shape,
-        arguments=config.model.arguments,
-        seed=config.seed,
-    )
-    check_image_size(net, bundle)
-    check_net(net, bundle.image_shape, bundle.num_classes)
-    if config.model.weights is not None:
-        load_weights(net.model, config.model.weights)
-    if (name := first_non_finite(net.model)) is not None:
-        raise ModelError(f"the net holds NaN or infinite values in {name!r}; train it again")
-    task = Classification(num_classes=bundle.num_classes)
-    bundle = _placed(bundle, config, net, device)
+    bundle = load_bundle(config)
+    task = build_task(config, bundle)
+    network = _network(config, bundle, config.seed)
+    check_image_size(network, bundle)
+    bundle = _on_device(bundle, config, network, device)
+    first = unpack(fetch(bundle.train, torch.arange(min(2, len(bundle.train)))))[0]
+    check_network(network, bundle.image_shape, bundle.num_classes, first)
+    fresh = partial(_fresh, config, bundle)
+    given = None if config.model.weights is None else partial(_given, config, fresh)
+    model = network.model if given is None else given()
+    if (name := first_non_finite(model)) is not None:
+        raise ModelError(f"the network holds NaN or infinite values in {name!r}; train it again")
     for name in SETS:
         check_dataset(name, getattr(bundle, name), task)
-    return Loaded(bundle, net, task, device, bundle.fingerprint())
+    return Loaded(bundle, fresh, task, device, bundle.fingerprint(), ModelSize.of(model), given)
 
 
-def prepare(config: Config, loaded: Loaded | None = None) -> Prepared:
-    """Everything that a run needs, without having trained or written anything.
-
-    Raises:
-        InputError: If the run cannot be carried out as it stands.
-    """
-    loaded = loaded or load(config)
-    bundle = loaded.bundle
-    positions = select_forget(bundle, config.data.forget)
-    data = bundle.unlearning_data(positions)
-    method, recipe = config.build_method(), config.build_recipe()
-    for split in sorted(method.reads - getattr(method, "optional", frozenset())):
-        if getattr(data, split) is None:
-            raise InputError(
-                f"{method.name} reads the {split} set, but there is none; "
-                "set data.validation = 0.1, or choose another method"
-            )
-    check_batch_sizes(method, data)
-    names = ids_of(bundle.train)
-    ids = [names[position] for position in positions.tolist()]
-    return Prepared(
-        config,
-        bundle,
-        loaded.net,
-        loaded.task,
-        loaded.device,
-        data,
-        positions,
-        ids,
-        method,
-        recipe,
-        loaded.fingerprint,
-    )
-
-
-def find_device(name: str) -> torch.device:
-    """The device of that name; ``"auto"`` is CUDA where there is one.
+def build_task(config: Config, bundle: Bundle) -> Task:
+    """The task that ``[task]`` names.
 
     Raises:
-        InputError: If nothing can be computed there.
+        InputError: If it cannot be built, or is none.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name, arguments = config.task.name, config.task.arguments
+    known: dict[str, Callable[..., Task]] = {
+        "classification": partial(Classification, num_classes=bundle.num_classes),
+        "regression": Regression,
+    }
+    make = known.get(name) or find_callable(name, error=InputError)
     try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise InputError(
-            f"cannot compute on device = {name!r}: {first}; use auto or cpu"
-        ) from error
-    return device
+        task = make(**arguments)
+    except TypeError as error:
+        raise ConfigError([f"task.arguments: {name} cannot be built with them: {error}"]) from error
+    if not isinstance(task, Task):
+        raise ConfigError(
+            [
+                f"task.name: expected {name!r} to return a task with loss, correct, labels and "
+                f"loss_ceiling, got {type(task).__name__}"
+            ]
+        )
+    return task
 
 
-def _load_bundle(config: Config) -> Bundle:
+def load_bundle(config: Config) -> Bundle:
+    """The data of a config, with canaries planted if it asks for them."""
     data = config.data
     bundle = load_source(
         data.source,
@@ -173,19 +88,42 @@ def _load_bundle(config: Config) -> Bundle:
         augment=data.augment,
         arguments=data.arguments,
         validation_from_test=data.validation_from_test,
+        labelled=config.task.name != "regression",
     )
-    if data.canaries is None:
-        return bundle
-    return plant_canaries(bundle, data.canaries)
+    return bundle if data.canaries is None else plant_canaries(bundle, data.canaries)
 
 
-def _placed(bundle: Bundle, config: Config, net: Net, device: torch.device) -> Bundle:
-    """Sets on the device, normalised as the net wants unless the config says otherwise."""
+def _network(config: Config, bundle: Bundle, seed: int) -> Network:
+    return build_network(
+        config.model.name,
+        num_classes=bundle.num_classes,
+        image_shape=bundle.image_shape,
+        arguments=config.model.arguments,
+        seed=seed,
+    )
+
+
+def _fresh(config: Config, bundle: Bundle, seed: int) -> nn.Module:
+    return _network(config, bundle, seed).model
+
+
+def _given(config: Config, fresh: Callable[[int], nn.Module]) -> nn.Module:
+    """The network with the weights that the config names."""
+    assert config.model.weights is not None  # only then is this called
+    model = fresh(config.seed)
+    load_weights(model, config.model.weights)
+    return model
+
+
+def _on_device(
+    bundle: Bundle, config: Config, network: Network, device: torch.device
+) -> Bundle:
+    """Sets on the device, normalised as the network wants unless the config says otherwise."""
     changes = {}
     for name in SETS:
         dataset = getattr(bundle, name)
-        if hasattr(dataset, "with_normalisation") and net.mean and config.data.mean is None:
-            dataset = dataset.with_normalisation(net.mean, net.std)
+        if hasattr(dataset, "with_normalisation") and network.mean and config.data.mean is None:
+            dataset = dataset.with_normalisation(network.mean, network.std)
         if hasattr(dataset, "batch") and hasattr(dataset, "to"):
             dataset = dataset.to(device)
         changes[name] = dataset

@@ -21,11 +21,14 @@ from ..models import load_weights
 from ..reporting.run.grad_cam_page import Look, Shown, render
 from ..reporting.templating import write_page
 from ..reporting.run.words import selection
+from ..tasks import Classification
 from ..tasks.batches import unpack
 from .folder import SALT
-from .classifier import Prepared, prepare
-from .models import fresh_net, metadata, original_training, reference_training
-from .unlearn import MODEL, RECORD
+from .models import TrainedModel, Training, metadata
+from .prepare import prepare
+from .samples import SampleSetting
+from .samples import MODEL
+from .unlearn import RECORD
 
 EXPLAIN_SCHEMA = "expunge.explain/1"
 PAGE = "gradcam.html"
@@ -68,21 +71,24 @@ def explain(
     folder = Path(folder)
     _check(folder, images)
     prepared = prepare(config)
+    task = _classification(prepared)
     _check_request(prepared, folder)
     models, notes = _models(prepared, folder)
     rows: list[Shown] = []
     listed: list[dict[str, Any]] = []
     for group in ("forget", "retain"):
         dataset = getattr(prepared.data, group)
+        labels = prepared.task.labels(dataset)
+        assert labels is not None  # _check_task saw to it
         places = choose(
-            prepared.task.labels(dataset), images, derive_seed(config.seed, "explain", group)
+            labels, images, derive_seed(config.seed, "explain", group)
         )
-        shown = _look(prepared, models, group, places, layer)
+        shown = _look(prepared, task, models, group, places, layer)
         rows += shown
         listed += [_listed(prepared, one, group, at) for one, at in zip(shown, places, strict=True)]
     name = map_layer(models["unlearned"], _batch(prepared, "retain", torch.tensor([0]))[0], layer)
     path = folder / PAGE if out is None else Path(out)
-    asked = selection(prepared.request, prepared.bundle.classes)
+    asked = selection(prepared.request.spec, prepared.bundle.classes)
     page = render(rows, layer=name, data=prepared.bundle.name, asked=asked, notes=notes)
     write_page(page, path)
     return {
@@ -127,10 +133,19 @@ def _check(folder: Path, images: int) -> None:
         )
 
 
-def _check_request(prepared: Prepared, folder: Path) -> None:
+def _classification(prepared: SampleSetting) -> Classification:
+    if not isinstance(prepared.task, Classification):
+        raise InputError(
+            f"expected a task with classes to explain, got {type(prepared.task).__name__}; "
+            'Grad-CAM shows evidence for a class: use a config with task.name = "classification"'
+        )
+    return prepared.task
+
+
+def _check_request(prepared: SampleSetting, folder: Path) -> None:
     """Raise if the run's record commits to other samples than those of the config."""
     try:
-        digest = json.loads((folder / RECORD).read_text(encoding="utf-8"))["request"]["digest"]
+        digest = json.loads((folder / RECORD).read_text(encoding="utf-8"))["request"]["commitment"]
         salt = (folder / SALT).read_text(encoding="utf-8").strip()
     except (OSError, ValueError, KeyError, TypeError):
         return  # a folder of weights alone: nothing to compare with
@@ -141,18 +156,18 @@ def _check_request(prepared: Prepared, folder: Path) -> None:
         )
 
 
-def _models(prepared: Prepared, folder: Path) -> tuple[dict[str, nn.Module], list[str]]:
+def _models(prepared: SampleSetting, folder: Path) -> tuple[dict[str, nn.Module], list[str]]:
     """Nets by their role, and sentences on those that are missing or doubtful."""
     config, notes = prepared.config, []
     wanted = {
-        "original": (ORIGINAL, original_training(prepared).identity),
+        "original": (ORIGINAL, _identity(prepared.original())),
         "unlearned": (MODEL, None),
-        "retrained": (RETRAINED, reference_training(prepared, config.seed, 1).identity),
+        "retrained": (RETRAINED, prepared.reference(1).identity),
     }
     models = {}
     for role, (file, identity) in wanted.items():
-        if role == "original" and config.model.weights is not None:
-            models[role] = prepared.net.model.to(prepared.device)
+        if role == "original" and prepared.loaded.given is not None:
+            models[role] = prepared.loaded.given().to(prepared.device)
             continue
         path = _find(folder, file)
         if path is None:
@@ -164,10 +179,14 @@ def _models(prepared: Prepared, folder: Path) -> tuple[dict[str, nn.Module], lis
                 f"{file} was trained for another config than this one (data, forget set, net, "
                 "recipe or seed): its maps may not be comparable."
             )
-        net = fresh_net(prepared, config.seed)
-        load_weights(net, path)
-        models[role] = net.to(prepared.device)
+        model = prepared.loaded.fresh(config.seed)
+        load_weights(model, path)
+        models[role] = model.to(prepared.device)
     return models, notes
+
+
+def _identity(made: Training | TrainedModel) -> str | None:
+    return made.identity if isinstance(made, Training) else None
 
 
 def _find(folder: Path, file: str) -> Path | None:
@@ -185,13 +204,14 @@ def _missing(role: str, file: str) -> str:
     return f"There is no {role} model here, because the run has no {file}; {fix}."
 
 
-def _batch(prepared: Prepared, group: str, places: Tensor) -> tuple[Tensor, Tensor]:
+def _batch(prepared: SampleSetting, group: str, places: Tensor) -> tuple[Tensor, Tensor]:
     dataset = getattr(prepared.data, group)
     return unpack(fetch(dataset, places, device=prepared.device))
 
 
 def _look(
-    prepared: Prepared,
+    prepared: SampleSetting,
+    task: Classification,
     models: Mapping[str, nn.Module],
     group: str,
     places: list[int],
@@ -204,7 +224,7 @@ def _look(
     for role, model in models.items():
         maps = grad_cam(model, inputs, labels, layer=layer).numpy()
         with evaluating(model) as net:
-            chances = prepared.task.logits(net, (inputs, labels))[0].softmax(1).cpu()
+            chances = task.logits(net, (inputs, labels))[0].softmax(1).cpu()
         for row, label in enumerate(labels.tolist()):
             best = int(chances[row].argmax())
             looks[row][role] = Look(
@@ -231,7 +251,7 @@ def _picture(dataset: Any, place: int, image: Tensor) -> Image.Image:
     return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0].copy())
 
 
-def _listed(prepared: Prepared, one: Shown, group: str, place: int) -> dict[str, Any]:
+def _listed(prepared: SampleSetting, one: Shown, group: str, place: int) -> dict[str, Any]:
     ids = getattr(getattr(prepared.data, group), "ids", None)
     return {
         "group": group,

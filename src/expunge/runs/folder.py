@@ -4,12 +4,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from ..core.errors import ExpungeError, GuardError, InputError
+from .models import Training
 
 CHECKPOINTS = "checkpoints"
 SALT = "salt"
@@ -27,16 +29,19 @@ class OutputFolder:
     Args:
         path: Where results go.
         needed: Bytes that the run writes at most.
+        results: Files that it leaves, which must not be folders.
 
     Raises:
         InputError: If the folder cannot be written, or the disk has too little space.
     """
 
-    def __init__(self, path: str | Path, needed: int) -> None:
+    def __init__(
+        self, path: str | Path, needed: int, results: Sequence[str] = RESULTS
+    ) -> None:
         self.path = Path(path)
         self._made: list[Path] = []
         self._own_salt = False
-        _check_writable(self.path)
+        _check_writable(self.path, results)
         _check_space(self.path, needed)
 
     def __enter__(self) -> Self:
@@ -60,9 +65,22 @@ class OutputFolder:
         if isinstance(error, GuardError) or (isinstance(error, ExpungeError) and self._made):
             shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
         self._remove_lonely_salt()
+        self.remove_empty()
+
+    def remove_empty(self) -> None:
+        """Take back the folders that were made on entry and are empty."""
         for folder in self._made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+    def weights(self, training: Training) -> Path:
+        """The file of a trained model."""
+        return self.path / f"{training.name}.safetensors"
+
+    @contextmanager
+    def training(self, training: Training) -> Iterator[Path]:
+        """Its checkpoints; they go with the run."""
+        yield self.checkpoints(training.name)
 
     def checkpoints(self, name: str) -> Path:
         """Where the stage called ``name`` keeps its state."""
@@ -88,6 +106,31 @@ class OutputFolder:
             (self.path / SALT).unlink()
 
 
+class OutputFile:
+    """A context for a run that writes one file: checked before any work.
+
+    Folders that were made for it are removed if it was not written.
+
+    Raises:
+        InputError: If its folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._folder = OutputFolder(path.parent, 0, results=())
+
+    def __enter__(self) -> Self:
+        self._folder.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._folder.remove_empty()
+
+
 def write_folder(folder: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a folder, which is there whole or not at all."""
     fresh = folder.with_name(folder.name + ".new")
@@ -103,7 +146,7 @@ def _nearest(path: Path) -> Path:
     return next(p for p in (absolute, *absolute.parents) if os.path.lexists(p))
 
 
-def _check_writable(path: Path) -> None:
+def _check_writable(path: Path, results: Sequence[str]) -> None:
     place = _nearest(path)
     if not place.is_dir():
         raise InputError(
@@ -114,7 +157,7 @@ def _check_writable(path: Path) -> None:
             probe.write(b"\0")
     except OSError as error:
         raise InputError(_unwritable(path, error)) from error
-    for name in RESULTS:
+    for name in results:
         if (path / name).is_dir():
             raise InputError(f"cannot write {path / name}: it is a folder; remove it")
 

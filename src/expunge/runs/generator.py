@@ -1,212 +1,397 @@
-"""What a model that draws is trained on and judged by: images, captions, nets, a judge."""
+"""The setting of text-to-image models: a judge scores what they generate."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..core.checks import check_choice
-from ..core.data import UnlearningData
-from ..core.guard import probe
-from ..core.unlearn import model_digest
-from ..data import Bundle, LatentSet
-from ..data.images.image_set import ImageSet
-from ..evaluation import ImageJudge, Prompt
-from ..models import build_net, load_weights, save_weights
-from ..tasks import Classification, Denoising
-from ..tasks import text_to_image
-from ..training import RECIPES, Recipe, train
-from .models import Net, Options, metadata
+from ..config.generator import GeneratorConfig
+from ..core.batches import derive_seed
+from ..core.data import Split, UnlearningData
+from ..core.guard import Guard
+from ..core.method import Method
+from ..core.precision import autocast
+from ..core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
+from ..core.schemas.results import Kind
+from ..core.unlearn import Unlearned
+from ..data import LatentSet
+from ..data.bundle import ids_of
+from ..evaluation import (
+    Facts,
+    GenerationPlan,
+    GeneratorRelearning,
+    ImageJudge,
+    Predictions,
+    evaluate,
+    evaluate_generator,
+    probe_generator,
+    relearn_generator,
+    score_generator,
+)
+from ..evaluation.evaluate import now, versions
+from ..evaluation.generation.probes import assisted_probes, relearn_generators
+from ..models.diffusion.packages import quiet
+from ..tasks import Denoising, with_denoiser
+from ..training import RECIPES
+from .folder import write_folder
+from .loaded import find_device
+from .models import Options, Shelf, TrainedModel, Training, train_or_take
+from .scene import Scene, as_judge, denoiser_identity, denoiser_name, judge_training
+from .scenes import load_scene
+from .setting import Wanted
+from .store import key_of
 
-
-@dataclass(frozen=True)
-class JudgePlan:
-    """Name, arguments and recipe of the net that looks at drawings."""
-
-    net: str
-    recipe: Recipe
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+MEGABYTE = 1 << 20
+PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True, eq=False)
-class WordScene:
-    """Captioned images of some classes, and how nets are trained on them.
+class GeneratorSetting:
+    """One concept of one scene, ready to be forgotten; see ``Setting``.
 
-    Args:
-        name: Of the data set.
-        about: What kind of model draws them, for records.
-        captions: Wordings by class, in the order of labels.
-        make_pipeline: An untrained pipeline for a seed.
-        bundle: The images, as an autoencoder leaves them.
-        latents: What the denoiser is trained on, with the number of their class.
-        recipe: Name of the recipe of the denoiser.
-        precision: In which it is trained.
-        judge: The classifier that looks at drawings.
-        source: What images and words are computed from, where their bits depend on the
-            machine; names results in their place.
+    ``base_seed`` is that of the original, which repetitions share.
     """
 
-    name: str
-    about: str
-    captions: Mapping[str, Sequence[str]]
-    make_pipeline: Callable[[int], Any]
-    bundle: Bundle
-    latents: LatentSet
-    recipe: str
-    precision: str
-    judge: "JudgePlan"
-    source: str | None = None
+    config: GeneratorConfig
+    loaded: "LoadedScene"
+    base_seed: int
 
     @property
-    def names(self) -> list[str]:
-        """The classes, in the order of labels."""
-        return list(self.captions)
+    def scene(self) -> Scene:
+        """Images, captions and models."""
+        return self.loaded.scene
 
-    def task(self, **options: Any) -> Denoising:
-        """The task of drawing these classes."""
-        pipeline = self.make_pipeline(0)
-        if reads_words(pipeline):
-            return text_to_image(pipeline, self.captions, **options)
-        return Denoising.of_classes(pipeline.scheduler, len(self.captions), **options)
+    @property
+    def concept(self) -> str:
+        """What is forgotten; the first of the scene where nothing is, so as to have prompts."""
+        return self.config.concept or self.scene.names[0]
 
-    def without(self, word: str) -> UnlearningData:
-        """All images, those of ``word`` to be forgotten."""
-        check_choice(self.names, word=word)
-        gone = torch.where(self.latents.labels == self.names.index(word))[0]
-        return UnlearningData.split(self.latents, gone)
+    @cached_property
+    def task(self) -> Denoising:
+        """The task as methods see it."""
+        config = self.config
+        return self.scene.task(weighting=config.weighting, loss_ceiling=config.ceiling)
 
-    def prompts(self, word: str) -> list[Prompt]:
-        """All wordings of ``word``, and the first one of each other class."""
-        first, *others = self.captions[word]
-        return [
-            Prompt(first, "target", word),
-            *(Prompt(text, "synonym", word) for text in others),
-            *(
-                Prompt(texts[0], "other", one)
-                for one, texts in self.captions.items()
-                if one != word
+    @cached_property
+    def data(self) -> UnlearningData:
+        """All images, those of the concept to be forgotten."""
+        return self.scene.without(self.concept)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where to compute."""
+        return find_device(self.config.device)
+
+    @property
+    def precision(self) -> str:
+        """While methods run and images are generated."""
+        return self.config.precision
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self.config.seed
+
+    @cached_property
+    def method(self) -> Method:
+        """What forgets."""
+        return self.config.build_method()
+
+    @property
+    def request(self) -> Request:
+        """The request as a record shows it."""
+        spec = {"kind": "classes", "classes": [self.concept]} if self.config.concept else {}
+        return Request(spec=spec, found=len(self.data.forget) if spec else None)
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the images that are forgotten."""
+        names = ids_of(self.scene.bundle.train)
+        gone = self.scene.latents.labels == self.scene.names.index(self.concept)
+        return [names[position] for position in torch.where(gone)[0].tolist()]
+
+    def original(self) -> Training:
+        """The model to unlearn from."""
+        return self._training("original", self.scene.latents, self.base_seed)
+
+    def original_identity(self) -> str:
+        """Equal for equal originals."""
+        return self.original().identity
+
+    def reference(self, number: int) -> Training:
+        """An independent model that never sees the concept."""
+        seed = derive_seed(self.base_seed, "retrained", number) % 2**31
+        return self._training(f"retrained-{number}", self.data.retain, seed)
+
+    def untrained(self) -> nn.Module:
+        """A denoiser before training."""
+        model: nn.Module = self.scene.make_pipeline(derive_seed(self.seed, "fresh") % 2**31).unet
+        return model.to(self.device).eval()
+
+    def measure(
+        self, given: nn.Module, role: Kind, wanted: Wanted
+    ) -> Record:
+        """A record of one model by itself; see ``Setting``."""
+        model = given
+        pipeline, plan = self._pipeline(model), self._plan()
+        with autocast(self.precision, self.device):
+            scores, prompts = score_generator(
+                pipeline, plan, self.judge_model, self._real, role=role
+            )
+            found: dict[str, Any] = {"prompts": prompts}
+            if self.config.concept:
+                found |= self._probed(pipeline, plan, role, wanted)
+        if self.config.concept:
+            scores = scores | self._losses(model)
+        return Record(
+            created=now(),
+            versions=versions(),
+            request=self.request,
+            model=ModelInfo(
+                name=self.scene.about,
+                parameters=sum(parameter.numel() for parameter in model.parameters()),
             ),
-        ]
+            data=DataInfo(name=self.scene.name, sizes=self.data.sizes()),
+            scores={role: scores},
+            generation_protocol={"guidance": plan.guidance},
+            **found,
+        )
 
-    def real(self, word: str) -> torch.Tensor:
-        """Images of all other classes that nothing was trained on, uint8 (N, C, H, W)."""
-        assert self.bundle.test is not None  # every scene has a test set
-        kept = self.bundle.test.labels != self.names.index(word)
-        images: torch.Tensor = self.bundle.test.images[kept]
-        return images
+    def judge(
+        self,
+        result: Unlearned,
+        original: TrainedModel,
+        references: Sequence[TrainedModel],
+        facts: Mapping[str, Any],
+    ) -> Record:
+        """The record of a whole run, with images of all models."""
+        scene, config = self.scene, self.config
+        seconds = [one.seconds for one in references if one.seconds is not None]
+        told = Facts(
+            request=self.request.model_copy(update={"commitment": facts.get("commitment")}),
+            data_name=f"{scene.name} with captions",
+            model_name=scene.about,
+            classes=scene.names,
+            fingerprint=scene.bundle.fingerprint(),
+            train_seconds=original.seconds,
+            retrain_seconds=sum(seconds) / len(seconds) if seconds else None,
+            retrain_recipe=scene.recipe if references else None,
+            command=facts.get("command"),
+        )
+        record = evaluate(
+            result,
+            original=original.load,
+            data=self.data,
+            retrained=[one.load for one in references],
+            facts=told,
+            device=self.device,
+            precision=config.precision,
+        )
+        retrained = zip(("retrained", "retrained_again"), references, strict=False)
+        pipelines = {
+            "original": self._pipeline(original.model),
+            "unlearned": self._pipeline(result.model),
+            **{role: self._pipeline(one.model) for role, one in retrained},
+        }
+        plan, judge = self._plan(), self.judge_model
+        record = evaluate_generator(
+            record, pipelines, plan, judge=judge, real=scene.real(self.concept)
+        )
+        return self._probe(record, pipelines, plan)
+
+    def key_parts(self, kind: Kind, number: int, wanted: Wanted) -> list[object]:
+        """What names a result of a bench besides its schema; see ``Setting``."""
+        del number, wanted
+        config, concept = self.config, self.config.concept
+        parts: list[object] = [repr(self.scene.judge), kind, concept, config.drawing.guidance]
+        parts += [config.drawing.model_dump(exclude={"guidance", "batch_size"})]
+        parts += [self._model_name(kind)]
+        if kind == "unlearned":
+            settings = asdict(self.method)  # type: ignore[call-overload]  # every method is one
+            parts += [self.method.name, settings, self.seed, config.weighting, config.ceiling]
+            parts.append(config.precision)
+        if concept and config.probes is not None:
+            parts.append(config.probes.model_dump(exclude_none=True))
+        return parts
+
+    def trial_identity(self) -> str:
+        """Names what a trial of a method depends on; see ``Setting``."""
+        config = self.config.model_dump(exclude={"method", "probes", "reference", "device"})
+        return key_of("trial", repr(self.scene.judge), self._model_name("original"), config)
+
+    def tuning_identity(self) -> str:
+        """Names what tuning depends on; see ``Setting``."""
+        return key_of("tuning", self.trial_identity())
+
+    def _model_name(self, kind: Kind) -> str:
+        """Names the model that is measured, or that unlearning starts from."""
+        if kind != "retrained":
+            return key_of(denoiser_name(self.scene, "", self.scene.latents, self.base_seed))
+        seed = derive_seed(self.base_seed, "retrained", 1) % 2**31
+        return key_of(denoiser_name(self.scene, self.concept, self.data.retain, seed))
+
+    def pilot(self, model: nn.Module) -> Scores:
+        """Shares that the judge recognises, by which settings are tuned."""
+        pipeline, plan = self._pipeline(model), self._plan()
+        with autocast(self.precision, self.device):
+            return score_generator(pipeline, plan, self.judge_model, self._real)[0]
+
+    def needed_bytes(self) -> int:
+        """What a run writes at most: models, a pipeline, checkpoints."""
+        model = self.scene.make_pipeline(0).unet
+        weights: int = sum(p.numel() * p.element_size() for p in model.parameters())
+        return 10 * weights + 10 * MEGABYTE
+
+    def result_identity(self, start: str) -> str:
+        """Names the result of the run; see ``Setting``."""
+        return key_of(start, self.config.model_dump())
+
+    def save(self, result: Unlearned, folder: Path, identity: str) -> None:
+        """Leave the unlearned model as a folder of diffusers."""
+        del identity
+        with quiet():
+            write_folder(folder / PIPELINE, self._pipeline(result.model).save_pretrained)
+
+    @property
+    def judge_model(self) -> ImageJudge:
+        """The classifier of the scene, trained when it is first needed."""
+        return self.loaded.judge
+
+    @cached_property
+    def _real(self) -> Predictions:
+        """What the judge predicts for real images of all but the concept."""
+        return self.loaded.real(self.concept)
+
+    def _training(self, name: str, dataset: LatentSet, seed: int) -> Training:
+        identity = denoiser_identity(self.scene, dataset, seed)
+        return Training(
+            name=name,
+            identity=identity,
+            fresh=partial(_denoiser, self.scene, seed),
+            dataset=dataset,
+            recipe=RECIPES[self.scene.recipe],
+            task=self.scene.task(),
+            seed=seed,
+            device=self.device,
+            precision=self.scene.precision,
+            key=key_of(identity),
+        )
+
+    def _pipeline(self, model: nn.Module) -> Any:
+        pipeline = self.scene.make_pipeline(0)
+        return with_denoiser(
+            pipeline if self.device.type == "cpu" else pipeline.to(self.device), model
+        )
+
+    def _plan(self) -> GenerationPlan:
+        return GenerationPlan(
+            prompts=self.scene.prompts(self.concept), **self.config.drawing.model_dump()
+        )
+
+    def _few(self, plan: GenerationPlan) -> GenerationPlan:
+        images = self.config.probes.images if self.config.probes else None
+        return plan if images is None else replace(plan, images=images)
+
+    def _attack(self) -> GeneratorRelearning | None:
+        asked = self.config.probes
+        if asked is None or not asked.relearn:
+            return None
+        return GeneratorRelearning(
+            steps=tuple(asked.relearn), lr=asked.lr, batch_size=asked.batch_size
+        )
+
+    def _probed(
+        self, pipeline: Any, plan: GenerationPlan, role: Kind, wanted: Wanted
+    ) -> dict[str, Any]:
+        """What is generated of the concept with assistance, and after relearning it."""
+        asked, judge = self.config.probes, self.judge_model
+        if asked is None:
+            return {}
+        plan = self._few(plan)
+        one: dict[str, Any] = {role: pipeline}
+        kinds = {"completion": asked.completion, "noise": asked.noise}
+        helper = wanted.original().model
+        found: dict[str, Any] = {
+            "generation_probes": assisted_probes(one, helper, plan, judge, kinds)
+        }
+        if (attack := self._attack()) is not None:
+            found["relearn"] = relearn_generators(
+                one, plan, judge, self.scene.task(), self.data, attack
+            )
+        return found
+
+    def _probe(self, record: Record, pipelines: Mapping[str, Any], plan: GenerationPlan) -> Record:
+        """The record with probes of all models but the second retrained one."""
+        asked, judge = self.config.probes, self.judge_model
+        if asked is None:
+            return record
+        probed = {role: one for role, one in pipelines.items() if role != "retrained_again"}
+        few = self._few(plan)
+        record = probe_generator(
+            record, probed, few, judge, completion=asked.completion, noise=asked.noise
+        )
+        if (attack := self._attack()) is None:
+            return record
+        return relearn_generator(record, probed, few, judge, self.scene.task(), self.data, attack)
+
+    def _losses(self, model: nn.Module) -> Scores:
+        health = Guard().measure(model, self.scene.task(), self.data, self.device)
+        return {
+            "forget_loss": health[Split.FORGET].loss,
+            "retain_loss": health[Split.RETAIN].loss,
+        }
 
 
-def reads_words(pipeline: Any) -> bool:
-    """Whether a pipeline is told what to draw in words, rather than by the number of a class."""
-    return getattr(pipeline, "tokenizer", None) is not None
+class LoadedScene:
+    """A scene, its judge, and what that predicts for real images, each computed once.
 
-
-def trained_denoiser(
-    scene: WordScene,
-    name: str,
-    dataset: LatentSet,
-    seed: int,
-    path: Path,
-    checkpoints: Path,
-    options: Options,
-) -> Net:
-    """A denoiser trained from scratch, or the one that an earlier call left in ``path``."""
-    model, recipe = scene.make_pipeline(seed).unet, RECIPES[scene.recipe]
-    identity = denoiser_identity(scene, dataset, seed)
-    kept = metadata(path)
-    if options.resume and kept.get("identity") == identity:
-        load_weights(model, path)
-        return Net(model.eval(), float(kept["seconds"]))
-    trained = train(
-        model,
-        dataset,
-        recipe,
-        task=scene.task(),
-        seed=seed,
-        precision=scene.precision,
-        folder=checkpoints,
-        resume=options.resume,
-        on_log=options.log(f"train {name}"),
-        checkpoint_seconds=options.checkpoint_seconds,
-    )
-    save_weights(trained.model, path, {"identity": identity, "seconds": trained.seconds})
-    # As it comes back from the file: another layout in memory adds up in another order.
-    model.load_state_dict(trained.model.state_dict())
-    return Net(model.eval(), trained.seconds)
-
-
-def denoiser_identity(scene: WordScene, dataset: LatentSet, seed: int) -> str:
-    """Equal for equal weights: net, words, noise, data, recipe and seed."""
-    pipeline = scene.make_pipeline(seed)
-    words = [model_digest(pipeline.text_encoder)] if reads_words(pipeline) else []
-    return _named(scene, pipeline, seed, words, dataset.fingerprint())
-
-
-def denoiser_name(scene: WordScene, word: str, dataset: LatentSet, seed: int) -> str:
-    """Equal for denoisers that differ by rounding alone, on whatever machine they were trained.
-
-    ``dataset`` is that of the scene, without ``word`` if it is not empty.
+    Args:
+        scene: Images, captions and models.
+        train: Gives the judge: trained, or taken where it was kept.
     """
-    if scene.source is None:
-        return denoiser_identity(scene, dataset, seed)
-    pipeline = scene.make_pipeline(seed)
-    words = [_settings(pipeline.text_encoder)] if reads_words(pipeline) else []
-    return _named(scene, pipeline, seed, words, f"{scene.source} without {word!r}")
+
+    def __init__(self, scene: Scene, train: Callable[[], ImageJudge]) -> None:
+        self.scene, self._train = scene, train
+        self._real: dict[str, Predictions] = {}
+
+    @cached_property
+    def judge(self) -> ImageJudge:
+        """Trained, or taken where it was kept, when it is first needed."""
+        return self._train()
+
+    def real(self, concept: str) -> Predictions:
+        """Predictions for real images of all other concepts, for all methods alike."""
+        if concept not in self._real:
+            self._real[concept] = self.judge.predict(self.scene.real(concept))
+        return self._real[concept]
 
 
-def _named(scene: WordScene, pipeline: Any, seed: int, words: Sequence[object], images: str) -> str:
-    parts: list[object] = [model_digest(pipeline.unet), _settings(pipeline.unet), *words]
-    parts += [scene.captions, _settings(pipeline.scheduler)]
-    parts += [images, RECIPES[scene.recipe], seed, scene.precision]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+def load_generator(
+    config: GeneratorConfig, shelf: Shelf, cache: Path, options: Options
+) -> LoadedScene:
+    """The scene of a config.
+
+    Args:
+        config: Names the scene.
+        shelf: Where its judge is kept.
+        cache: Folder where latents are kept.
+        options: How to carry out trainings.
+
+    Raises:
+        InputError: If there is no such scene, or a package or file is missing.
+    """
+    scene, device = load_scene(config.scene, cache), find_device(config.device)
+
+    def train() -> ImageJudge:
+        return as_judge(scene, train_or_take(judge_training(scene), shelf, options), device)
+
+    return LoadedScene(scene, train)
 
 
-def _settings(part: Any) -> list[tuple[str, object]]:
-    """What a part of diffusers was built with; its private notes have no fixed order."""
-    config = part.config if isinstance(part.config, Mapping) else part.config.to_dict()
-    return sorted((name, value) for name, value in config.items() if name[:1] != "_")
-
-
-def trained_judge(scene: WordScene, path: Path | None = None) -> ImageJudge:
-    """A classifier of the scene's images, trained on all of them, or the one in ``path``."""
-    bundle, plan = scene.bundle, scene.judge
-    assert bundle.test is not None  # every scene has a test set
-    task = Classification(len(scene.names))
-    net = build_net(
-        plan.net,
-        num_classes=len(scene.names),
-        image_shape=bundle.image_shape,
-        arguments=plan.arguments,
-        seed=0,
-    ).model
-    identity = f"judge {model_digest(net)} {bundle.fingerprint()} {plan.recipe!r}"
-    kept = {} if path is None else metadata(path)
-    if path is not None and kept.get("identity") == identity and "accuracy" in kept:
-        load_weights(net, path)
-        accuracy = float(kept["accuracy"])
-    else:
-        net = train(
-            net, bundle.train, plan.recipe, task=task, seed=0, precision=scene.precision
-        ).model
-        accuracy = _accuracy(net, task, bundle.test)
-        if path is not None:
-            save_weights(net, path, {"identity": identity, "accuracy": accuracy})
-    return ImageJudge(
-        net.eval(),
-        scene.names,
-        mean=bundle.train.mean,
-        std=bundle.train.std,
-        accuracy=accuracy,
-        name=f"the {plan.net} net, trained on {scene.name}",
-    )
-
-
-def _accuracy(net: nn.Module, task: Classification, images: ImageSet) -> float:
-    """Percent of images that a classifier gets right."""
-    found = probe(net, task, images, len(images), torch.device("cpu")).accuracy
-    assert found is not None  # a classifier is right or wrong
-    return found
+def _denoiser(scene: Scene, seed: int) -> nn.Module:
+    model: nn.Module = scene.make_pipeline(seed).unet
+    return model

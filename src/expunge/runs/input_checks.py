@@ -1,23 +1,21 @@
 """What can be found out about data and net before hours are spent on them."""
 
-from dataclasses import fields
 from typing import Any
 
 import torch
 
-from ..core.data import UnlearningData, fetch
-from ..core.errors import DataError, InputError
-from ..core.method import Method
+from ..core.data import fetch
+from ..core.errors import DataError
 from ..data import Bundle, ImageSet
 from ..data.bundle import ids_of
-from ..models import Net
-from ..tasks import Classification
+from ..models import Network
+from ..core.task import Task
 from ..tasks.batches import unpack
 
 _CHUNK = 500
 
 
-def check_dataset(name: str, dataset: Any, task: Classification) -> None:
+def check_dataset(name: str, dataset: Any, task: Task) -> None:
     """Look at every label, and at every image that could hold a value that is no number.
 
     Costs one pass over sets that are no ``ImageSet`` (whose bytes cannot be wrong).
@@ -31,44 +29,30 @@ def check_dataset(name: str, dataset: Any, task: Classification) -> None:
         for start in range(0, len(dataset), _CHUNK):
             stop = min(start + _CHUNK, len(dataset))
             _check_finite(name, dataset, torch.arange(start, stop))
+    labels = task.labels(dataset)
+    if labels is None or not hasattr(task, "check_labels"):
+        return
     try:
-        task.check_labels(task.labels(dataset))
+        task.check_labels(labels)
     except DataError as error:
         raise DataError(f"in the {name} set: {error}") from error
 
 
-def check_image_size(net: Net, bundle: Bundle) -> None:
-    """Raise if the net was made for images of another size than the data's.
+def check_image_size(network: Network, bundle: Bundle) -> None:
+    """Raise if the network was made for images of another size than the data's.
 
     Raises:
         DataError: Says which settings bring the two together.
     """
-    size, (channels, height, width) = net.image_size, bundle.image_shape
+    size, (channels, height, width) = network.image_size, bundle.image_shape
     if size is None or (height, width) == (size, size):
         return
     gigabytes = len(bundle.train) * channels * size * size / 1e9
     raise DataError(
-        f"the net wants images of {size} x {size} pixels, those of {bundle.name} have "
+        f"the network wants images of {size} x {size} pixels, those of {bundle.name} have "
         f"{height} x {width}; set data.image_size = {size} ({gigabytes:.1f} GB of memory), "
-        f"or model.arguments = {{ img_size = {height} }} if the net takes that"
+        f"or model.arguments = {{ img_size = {height} }} if the network takes that"
     )
-
-
-def check_batch_sizes(method: Method, data: UnlearningData) -> None:
-    """Raise if a method is told to take more samples in a step than there are.
-
-    Raises:
-        InputError: Names the field and the size of the set.
-    """
-    sizes = {split: len(getattr(data, split)) for split in ("retain", "forget")}
-    split = "retain" if "retain" in method.reads else "forget"
-    for field in fields(method):  # type: ignore[arg-type]  # every method is a dataclass
-        asked = getattr(method, field.name)
-        if field.name == "batch_size" and asked is not None and asked > sizes[split]:
-            raise InputError(
-                f"expected method.batch_size <= {sizes[split]}, the size of the {split} set, "
-                f"got {asked}; lower it"
-            )
 
 
 def _check_finite(name: str, dataset: Any, indices: torch.Tensor) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.run import Log
 from ..data.bundle import ids_of
-from ..evaluation import SetScores, score_sets
-from ..metrics import memorisation_scores
-from ..models import build_net
-from ..training import Recipe, train
-from .folder import CHECKPOINTS, MEGABYTE, OutputFolder
-from .classifier import Loaded, load, reading
-from .models import Options, metadata
+from ..evaluation import score_sets
+from ..metrics import SetScores, memorisation_scores
+from ..training import Recipe
+from .folder import OutputFile
+from .loaded import Loaded, reading
+from .models import Options, Training, metadata, train_now
+from .prepare import load
+from .queue import listener
+from .store import Store
 
 MEMORISATION_SCHEMA = "expunge.memorisation/1"
 ENDINGS = (".parquet", ".csv")
+FLEET = "fleet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,24 +51,27 @@ def measure_memorisation(
     out: str | Path,
     *,
     models: int = 4,
+    store: str | Path = "runs/store",
     resume: bool = False,
     on_log: Log | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> dict[str, Any]:
     """Train models on random halves of the training set, and write a score per sample.
 
-    The halves come in complementary pairs drawn by the config's seed, so that every sample
+    The halves come in complementary pairs chosen by the config's seed, so that every sample
     is in training for exactly half of the models. The file holds the columns id, score,
     probability_in and probability_out (see ``memorisation_scores``), one row per training
     sample, and serves a forget set of kind most-memorised. The forget table of the config
     is not read.
 
     Args:
-        config: Data, net, recipe, seed, precision and device.
+        config: Data, network, recipe, seed, precision and device.
         out: The file, .parquet or .csv; it replaces an older one in one step.
         models: Even, >= 2. Each costs half a training by the recipe.
-        resume: Go on where an earlier call was stopped; finished models are kept until
-            the file is written, beside it in ``OUT.work``.
+        store: Folder that keeps what each model says of every sample, by a digest of all that
+            determines it: a later call with more models trains only the new ones.
+        resume: Go on with a model whose training was stopped half-way; finished models are
+            never trained again.
         on_log: Called with progress rows, as for ``run_unlearn``.
         checkpoint_seconds: Least time between two checkpoints.
 
@@ -84,11 +91,14 @@ def measure_memorisation(
             'there is no [training]; add one, e.g. --set training.recipe="speedrun"'
         )
     loaded = load(config)
+    kept = Store(store, listener(on_log))
     options = Options(resume, on_log, None, checkpoint_seconds)
-    needed = _needed_bytes(loaded, models)
-    with OutputFolder(path.with_name(path.name + ".work"), needed) as folder:
+    with OutputFile(path):
         halves = _halves(len(loaded.bundle.train), models, config.seed)
-        parts = [_probabilities(config, loaded, recipe, half, folder, options) for half in halves]
+        parts = [
+            _probabilities(_training(config, loaded, recipe, half), half, loaded, kept, options)
+            for half in halves
+        ]
         inside, outside = _arranged(halves, parts)
         scores = memorisation_scores(inside, outside)
         columns = {
@@ -99,8 +109,6 @@ def measure_memorisation(
         }
         facts = _summary(config, loaded, models, scores)
         write_atomically(path, lambda temporary: _write(temporary, path.suffix, columns, facts))
-    if not any(folder.path.iterdir()):
-        folder.path.rmdir()
     return facts | {"file": str(path)}
 
 
@@ -127,47 +135,37 @@ def _halves(size: int, models: int, seed: int) -> list[_Half]:
     return halves
 
 
-def _probabilities(
-    config: Config,
-    loaded: Loaded,
-    recipe: Recipe,
-    half: _Half,
-    folder: OutputFolder,
-    options: Options,
-) -> Tensor:
-    """True-class probability of each training sample, float32 (N,), by one half's model."""
-    bundle, name = loaded.bundle, f"model-{half.number + 1}"
-    kept = folder.path / CHECKPOINTS / f"{name}.safetensors"
-    identity = _identity(config, loaded, recipe, half)
-    if options.resume and metadata(kept).get("identity") == identity:
-        return safetensors.torch.load_file(kept)["probability"]
-    net = build_net(
-        config.model.name,
-        num_classes=bundle.num_classes,
-        image_shape=bundle.image_shape,
-        arguments=config.model.arguments,
-        seed=half.seed,
-    )
-    data = UnlearningData.split(bundle.train, half.rows)
-    trained = train(
-        net.model,
-        data.forget,
-        recipe,
+def _training(config: Config, loaded: Loaded, recipe: Recipe, half: _Half) -> Training:
+    """How the model of one half is trained."""
+    return Training(
+        name=f"model-{half.number + 1}",
+        identity=_identity(config, loaded, recipe, half),
+        fresh=partial(loaded.fresh, half.seed),
+        dataset=UnlearningData.split(loaded.bundle.train, half.rows).forget,
+        recipe=recipe,
         task=loaded.task,
         seed=half.seed,
         device=loaded.device,
         precision=config.precision,
-        folder=folder.checkpoints(name),
-        resume=options.resume,
-        on_log=options.log(f"train {name}"),
-        checkpoint_seconds=options.checkpoint_seconds,
     )
-    found = score_sets(
-        trained.model, loaded.task, data, device=loaded.device, precision=config.precision
-    )
-    probability = _merged(found, half.rows)
-    tensors, facts = {"probability": probability}, {"identity": identity}
-    write_atomically(kept, lambda file: safetensors.torch.save_file(tensors, file, facts))
+
+
+def _probabilities(
+    training: Training, half: _Half, loaded: Loaded, store: Store, options: Options
+) -> Tensor:
+    """True-class probability of each training sample, float32 (N,), by one half's model."""
+    kept = store.file(FLEET, training.identity)
+    with store.training(training) as checkpoints:
+        if metadata(kept).get("identity") == training.identity:
+            return safetensors.torch.load_file(kept)["probability"]
+        model = train_now(training, checkpoints, options).model
+        data = UnlearningData.split(loaded.bundle.train, half.rows)
+        found = score_sets(
+            model, loaded.task, data, device=loaded.device, precision=training.precision
+        )
+        probability = _merged(found, half.rows)
+        tensors, facts = {"probability": probability}, {"identity": training.identity}
+        write_atomically(kept, lambda file: safetensors.torch.save_file(tensors, file, facts))
     return probability
 
 
@@ -211,13 +209,6 @@ def _identity(config: Config, loaded: Loaded, recipe: Recipe, half: _Half) -> st
         "rows": half.rows.tolist(),
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def _needed_bytes(loaded: Loaded, models: int) -> int:
-    """A checkpoint with its successor (weights and momentum), and what is kept of each model."""
-    state = loaded.net.model.state_dict().values()
-    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in state)
-    return 2 * 2 * weights + 4 * (models + 16) * len(loaded.bundle.train) + MEGABYTE
 
 
 def _summary(config: Config, loaded: Loaded, models: int, scores: Tensor) -> dict[str, Any]:

@@ -1,19 +1,21 @@
-"""Originals and references: loaded, reused, or trained once and kept."""
+"""Trained models, by key: taken where they are there, else trained. The only such place."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import safetensors
+import torch
 from torch import nn
 
-from ..core.batches import derive_seed
 from ..core.guard import probe
 from ..core.run import Log
-from ..models import build_net, load_weights, save_weights
-from ..training import train
-from .folder import OutputFolder
-from .classifier import Prepared
+from ..core.task import Task
+from ..models import load_weights, save_weights
+from ..training import Recipe, train
+from ..training.train import Trained as Fitted
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Options:
     checkpoint_seconds: float = 20.0
 
     def log(self, what: str) -> Log:
-        """A listener that adds to every row what the run is at."""
+        """A listener that adds to every log entry what the run is at."""
         listen = self.on_log
 
         def log(row: dict[str, Any]) -> None:
@@ -37,113 +39,134 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Net:
-    """A trained net in evaluation mode; ``seconds`` of training, None if not known."""
-
-    model: nn.Module
-    seconds: float | None
-
-
-@dataclass(frozen=True, eq=False)
 class Training:
-    """One net that is to be trained; equal ``identity`` means equal weights."""
-
-    name: str
-    dataset: Any
-    seed: int
-    identity: str
-
-
-def original_training(prepared: Prepared) -> Training:
-    """How the model to unlearn from is trained, where no weights are given."""
-    seed = prepared.config.seed
-    return Training("original", prepared.bundle.train, seed, prepared.identity(seed, "original"))
-
-
-def reference_training(prepared: Prepared, seed: int, number: int) -> Training:
-    """How an independent net that never sees the forget set is trained.
+    """One model that is to be trained; equal ``identity`` means equal weights.
 
     Args:
-        prepared: Names the data and the forget set.
-        seed: Of the run; with ``number`` it gives the seed of the training.
-        number: 1 for the reference, 2 for the one that gives the floor.
+        name: In log entries, and of its file in the folder of a run.
+        identity: Names everything that determines the weights.
+        fresh: Builds the untrained model, on the CPU.
+        dataset: What it is trained on.
+        recipe: How.
+        task: Likewise.
+        seed: Of batch order and augmentation.
+        device: Where to train.
+        precision: ``"fp32"``, ``"bf16"`` or ``"auto"``.
+        facts: What is kept with the weights besides identity and seconds.
+        key: Names the model in a store; its identity if empty.
     """
-    derived = derive_seed(seed, "retrained", number) % 2**31
-    identity = prepared.identity(derived, prepared.positions.tolist())
-    return Training(f"retrained-{number}", prepared.data.retain, derived, identity)
+
+    name: str
+    identity: str
+    fresh: Callable[[], nn.Module]
+    dataset: Any
+    recipe: Recipe
+    task: Task
+    seed: int
+    device: torch.device
+    precision: str
+    facts: Callable[[nn.Module], Mapping[str, Any]] = field(default=lambda _: {})
+    key: str = ""
 
 
-def original(prepared: Prepared, folder: OutputFolder, options: Options) -> Net:
-    """The model to unlearn from: given weights, or trained here by the recipe.
+class Shelf(Protocol):
+    """Where trained models are kept: the folder of a run, or a store."""
 
-    Trained weights are kept as ``original.safetensors`` and used again by a later run
-    with the same data, net, recipe and seed.
+    def weights(self, training: Training) -> Path:
+        """The file of its weights, whether it is there or not."""
+        ...
+
+    def training(self, training: Training) -> AbstractContextManager[Path]:
+        """Hold the right to train it; gives the folder of its checkpoints."""
+        ...
+
+
+class TrainedModel:
+    """A model in evaluation mode: in memory, or loaded anew when it is asked for.
+
+    Args:
+        load: Loads it; called each time.
+        model: The model, where it is in memory already.
+        seconds: What training took; None if that is not known.
+        facts: What was kept with the weights.
     """
-    if prepared.config.model.weights is not None:
-        return Net(prepared.net.model.to(prepared.device).eval(), None)
-    return _in_folder(prepared, original_training(prepared), folder, options)
+
+    def __init__(
+        self,
+        load: Callable[[], nn.Module],
+        model: nn.Module | None = None,
+        seconds: float | None = None,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        self.seconds, self.facts = seconds, dict(facts or {})
+        self._load, self._model, self._layout = load, model, torch.contiguous_format
+
+    @property
+    def model(self) -> nn.Module:
+        """The model, which stays in memory until ``release``."""
+        if self._model is None:
+            self._model = self.load()
+        return self._model
+
+    def release(self) -> None:
+        """Let go of the copy in memory."""
+        if self._model is not None and _is_channels_last(self._model):
+            # Sums depend on the layout in memory: a copy that is loaded later must have it.
+            self._layout = torch.channels_last
+        self._model = None
+
+    def load(self) -> nn.Module:
+        """A copy of one's own."""
+        model = self._load()
+        return model.to(memory_format=self._layout) if self._layout != torch.contiguous_format else model
 
 
-def references(prepared: Prepared, folder: OutputFolder, options: Options, seed: int) -> list[Net]:
-    """Independent nets that never saw the forget set, trained by the original's recipe.
+def train_or_take(training: Training, shelf: Shelf, options: Options) -> TrainedModel:
+    """The model on the shelf if it is the one asked for, else trained and put there.
 
-    Kept as ``retrained-1.safetensors``, ``retrained-2.safetensors``.
+    A second process that asks a store for the same model waits for the first.
+
+    Raises:
+        GuardError: If training diverges.
+        InputError: If the weights cannot be written.
     """
-    numbers = range(1, prepared.config.reference.retrain + 1)
-    trainings = [reference_training(prepared, seed, number) for number in numbers]
-    return [_in_folder(prepared, training, folder, options) for training in trainings]
+    path = shelf.weights(training)
 
-
-def fresh_net(prepared: Prepared, seed: int) -> nn.Module:
-    """A net of the run's kind that was never trained, on the CPU."""
-    config, bundle = prepared.config, prepared.bundle
-    return build_net(
-        config.model.name,
-        num_classes=bundle.num_classes,
-        image_shape=bundle.image_shape,
-        arguments=config.model.arguments,
-        seed=seed,
-    ).model
-
-
-def obtain(
-    prepared: Prepared, training: Training, path: Path, checkpoints: Path, options: Options
-) -> Net:
-    """The net in ``path`` if it is the one asked for, else trained and written there."""
-    assert prepared.recipe is not None  # the config demands one wherever something is trained
-    config, model = prepared.config, fresh_net(prepared, training.seed)
-    kept = metadata(path)
-    if kept.get("identity") == training.identity:
+    def load() -> nn.Module:
+        model = training.fresh()
         load_weights(model, path)
-        return Net(model.to(prepared.device).eval(), float(kept["seconds"]))
-    trained = train(
-        model,
+        return model.to(training.device).eval()
+
+    with shelf.training(training) as checkpoints:
+        facts = metadata(path)
+        if facts.get("identity") == training.identity:
+            seconds = facts.get("seconds")
+            return TrainedModel(load, load(), None if seconds is None else float(seconds), facts)
+        trained = train_now(training, checkpoints, options)
+        kept = {
+            "identity": training.identity,
+            "seconds": trained.seconds,
+            **training.facts(trained.model),
+        }
+        save_weights(trained.model, path, kept)
+    return TrainedModel(load, trained.model, trained.seconds, metadata(path))
+
+
+def train_now(training: Training, checkpoints: Path, options: Options) -> Fitted:
+    """Train without looking for the model or keeping it; checkpoints stay until the end."""
+    return train(
+        training.fresh(),
         training.dataset,
-        prepared.recipe,
-        task=prepared.task,
+        training.recipe,
+        task=training.task,
         seed=training.seed,
-        device=prepared.device,
-        precision=config.precision,
+        device=training.device,
+        precision=training.precision,
         folder=checkpoints,
         resume=options.resume,
         on_log=options.log(f"train {training.name}"),
         checkpoint_seconds=options.checkpoint_seconds,
     )
-    facts = {
-        "identity": training.identity,
-        "recipe": config.recipe_name(),
-        "seconds": trained.seconds,
-        "accuracy": _accuracy(trained.model, prepared),
-    }
-    save_weights(trained.model, path, facts)
-    return Net(trained.model, trained.seconds)
-
-
-def _in_folder(
-    prepared: Prepared, training: Training, folder: OutputFolder, options: Options
-) -> Net:
-    path = folder.path / f"{training.name}.safetensors"
-    return obtain(prepared, training, path, folder.checkpoints(training.name), options)
 
 
 def metadata(path: Path) -> dict[str, str]:
@@ -155,7 +178,12 @@ def metadata(path: Path) -> dict[str, str]:
         return {}
 
 
-def _accuracy(model: nn.Module, prepared: Prepared) -> float | None:
-    """Accuracy in percent on the test set, or on the training set if there is none."""
-    dataset = prepared.data.test if prepared.data.test is not None else prepared.bundle.train
-    return probe(model, prepared.task, dataset, len(dataset), prepared.device).accuracy
+def accuracy_on(dataset: Any, task: Task, device: torch.device, model: nn.Module) -> float | None:
+    """Accuracy of a model in percent on all samples of a set."""
+    return probe(model, task, dataset, len(dataset), device).accuracy
+
+
+def _is_channels_last(model: nn.Module) -> bool:
+    layout = torch.channels_last
+    images = [p for p in model.parameters() if p.ndim == 4 and not p.is_contiguous()]
+    return any(p.is_contiguous(memory_format=layout) for p in images)

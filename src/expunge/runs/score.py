@@ -7,7 +7,7 @@ from ..config import Config
 from ..core.unlearn import model_digest
 from ..evaluation import score_model
 from ..models import load_weights
-from .classifier import prepare
+from .prepare import prepare
 
 SCORES_SCHEMA = "expunge.scores/1"
 
@@ -16,13 +16,13 @@ def evaluate_weights(config: Config, weights: str | Path) -> dict[str, Any]:
     """Score the weights in a file on the forget, retain and test set of a config.
 
     Returns:
-        A dictionary fit for JSON: model, data, and the seven scores of a record.
+        A dictionary fit for JSON: model, data, request, and the scores of a record.
 
     Raises:
         InputError: If the config or the weights cannot be used.
     """
     prepared = prepare(config)
-    model = prepared.net.model
+    model = prepared.loaded.fresh(config.seed)
     load_weights(model, weights)
     scores = score_model(
         model.to(prepared.device),
@@ -39,6 +39,6 @@ def evaluate_weights(config: Config, weights: str | Path) -> dict[str, Any]:
             "sha256": model_digest(model),
         },
         "data": {"name": prepared.bundle.name, "sizes": prepared.data.sizes()},
-        "request": {"forget": prepared.request, "size": len(prepared.positions)},
-        "scores": scores.model_dump(),
+        "request": {"forget": prepared.request.spec, "size": len(prepared.positions)},
+        "scores": scores,
     }

@@ -12,11 +12,11 @@ from ..core.errors import InputError
 from ..core.schemas.record import Record
 from ..core.run import Log
 from .folder import OutputFolder
-from .classifier import load, prepare
-from .models import Options, original, references
-from .unlearn import finish, needed_bytes
+from .models import Options
+from .prepare import load, prepare
+from .unlearn import finish, references_of, start_of
 
-SUMMARY_SCHEMA = "expunge.summary/1"
+SUMMARY_SCHEMA = "expunge.summary/2"
 
 
 def run_seeds(
@@ -47,15 +47,15 @@ def run_seeds(
     options = Options(resume, on_log, command, checkpoint_seconds)
     loaded = load(config)
     runs = [prepare(config.with_seed(seed), loaded) for seed in seeds]
-    base, needed = prepare(config, loaded), needed_bytes(runs[0]) * (1 + len(seeds))
+    base, needed = prepare(config, loaded), runs[0].needed_bytes() * (1 + len(seeds))
     fixed = not config.data.forget.is_random
     with OutputFolder(out, needed) as folder:
-        start = original(base, folder, options)
-        shared = references(base, folder, options, config.seed) if fixed else None
+        start = start_of(base, folder, options)
+        shared = references_of(base, folder, options) if fixed else None
         records = []
         for run in runs:
             path = folder.path / f"seed-{run.config.seed}"
-            with OutputFolder(path, needed_bytes(run)) as own:
+            with OutputFolder(path, run.needed_bytes()) as own:
                 records.append(finish(run, start, own, options, shared))
         summary = summarise(records, command)
         text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
@@ -88,7 +88,7 @@ def _numbers(record: Record) -> dict[tuple[str, ...], Any]:
     numbers: dict[tuple[str, ...], Any] = {
         ("scores", model, name): value
         for model, scores in record.scores.items()
-        for name, value in scores.model_dump().items()
+        for name, value in scores.items()
     }
     for name in ("avg_gap", "original_gap", "floor"):
         numbers[name,] = getattr(record, name)
@@ -100,8 +100,8 @@ def _numbers(record: Record) -> dict[tuple[str, ...], Any]:
 def _nested(items: Iterable[tuple[tuple[str, ...], Any]]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, value in items:
-        place = tree
+        branch = tree
         for part in path[:-1]:
-            place = place.setdefault(part, {})
-        place[path[-1]] = value
+            branch = branch.setdefault(part, {})
+        branch[path[-1]] = value
     return tree

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from ..core.checkpoint import write_whole
 from ..core.errors import InputError
+from .models import Training
 
 Warn = Callable[[str], None]
 
@@ -26,7 +27,7 @@ def key_of(*parts: object) -> str:
 
 
 class Store:
-    """One folder: ``nets``, ``results``, ``trials``, and ``running`` for what is in flight.
+    """One folder: ``nets``, ``results``, ``trials``, ``fleet``, and ``running`` for what is not done.
 
     Args:
         folder: Made when something is written. Several processes may share it.
@@ -47,9 +48,21 @@ class Store:
                 "writable"
             ) from error
 
-    def net(self, key: str) -> Path:
-        """Where the weights of a trained net lie, if they are there."""
-        return self.folder / "nets" / f"{key}.safetensors"
+    def weights(self, training: Training) -> Path:
+        """Where the weights of a trained model lie, if they are there."""
+        return self.file("nets", training.key or training.identity)
+
+    @contextmanager
+    def training(self, training: Training) -> Iterator[Path]:
+        """Hold the right to train a model; gives its checkpoints, which go in the end."""
+        key = training.key or training.identity
+        with self.lock(key):
+            yield self.checkpoints(key)
+            self.finish(key)
+
+    def file(self, kind: str, key: str) -> Path:
+        """Where tensors lie, if they are there."""
+        return self.folder / kind / f"{key}.safetensors"
 
     def checkpoints(self, key: str) -> Path:
         """Where a run in flight keeps its state."""

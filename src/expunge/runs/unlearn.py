@@ -1,31 +1,25 @@
 """One run: the original, its references, the method, the evaluation, the files."""
 
-import dataclasses
-import hashlib
-import json
 from pathlib import Path
 
-from torch import nn
-
-from .. import __version__
 from ..config import Config
-from ..core.batches import derive_seed
-from ..core.schemas.record import Record
+from ..config.generator import GeneratorConfig
 from ..core.run import Log
-from ..core.unlearn import Unlearned, model_digest, unlearn
+from ..core.schemas.record import Record
+from ..core.unlearn import model_digest, unlearn
 from ..data import request_digest
-from ..evaluation import evaluate
-from ..models import save_weights
 from ..reporting import report
-from .folder import MEGABYTE, OutputFolder
-from .classifier import Prepared, prepare
-from .models import Net, Options, fresh_net, metadata, original, references
+from .folder import OutputFolder
+from .models import Options, TrainedModel, Training, metadata, train_or_take
+from .prepare import load_setting, setting_of
+from .samples import MODEL
+from .setting import Setting
 
-RECORD, REPORT, MODEL = "record.json", "report.html", "model.safetensors"
+RECORD, REPORT, LATENTS = "record.json", "report.html", "latents"
 
 
 def run_unlearn(
-    config: Config,
+    config: Config | GeneratorConfig,
     out: str | Path,
     *,
     resume: bool = False,
@@ -51,102 +45,74 @@ def run_unlearn(
         GuardError: If the result was refused; the trained original, if any, is kept.
     """
     options = Options(resume, on_log, command, checkpoint_seconds)
-    prepared = prepare(config)
-    with OutputFolder(out, needed_bytes(prepared)) as folder:
-        start = original(prepared, folder, options)
-        return finish(prepared, start, folder, options)
+    # Generators keep their judge in the folder, too; nothing is written before it is entered.
+    shelf = OutputFolder(out, 0)
+    loaded = load_setting(config, shelf, Path(out) / LATENTS, options)
+    setting = setting_of(config, loaded, config.seed)
+    with OutputFolder(out, setting.needed_bytes()) as folder:
+        return finish(setting, start_of(setting, folder, options), folder, options)
+
+
+def start_of(setting: Setting, folder: OutputFolder, options: Options) -> TrainedModel:
+    """The model to unlearn from: given weights, or trained here by the recipe.
+
+    Trained weights are kept as ``original.safetensors`` and used again by a later run
+    with the same data, model, recipe and seed.
+    """
+    made = setting.original()
+    return train_or_take(made, folder, options) if isinstance(made, Training) else made
+
+
+def references_of(
+    setting: Setting, folder: OutputFolder, options: Options
+) -> list[TrainedModel]:
+    """Independent models that never saw the forget set, trained by the original's recipe.
+
+    Kept as ``retrained-1.safetensors``, ``retrained-2.safetensors``.
+    """
+    found = []
+    for number in range(1, setting.config.reference.retrain + 1):
+        found.append(train_or_take(setting.reference(number), folder, options))
+        found[-1].release()
+    return found
 
 
 def finish(
-    prepared: Prepared,
-    start: Net,
+    setting: Setting,
+    start: TrainedModel,
     folder: OutputFolder,
     options: Options,
-    retrained: list[Net] | None = None,
+    retrained: list[TrainedModel] | None = None,
 ) -> Record:
     """Everything after the original is there; ``retrained`` spares training references."""
-    identity = _identity(prepared, start.model)
+    identity = setting.result_identity(model_digest(start.model))
     if options.resume and (done := _finished(folder.path, identity)) is not None:
         return done
     if retrained is None:
-        retrained = references(prepared, folder, options, prepared.config.seed)
+        retrained = references_of(setting, folder, options)
     result = unlearn(
         start.model,
-        prepared.data,
-        prepared.method,
-        task=prepared.task,
-        seed=prepared.config.seed,
-        device=prepared.device,
-        precision=prepared.config.precision,
+        setting.data,
+        setting.method,
+        task=setting.task,
+        seed=setting.seed,
+        device=setting.device,
+        precision=setting.precision,
         folder=folder.checkpoints("unlearn"),
         resume=options.resume,
-        on_log=options.log(prepared.method.name),
+        on_log=options.log(setting.method.name),
         checkpoint_seconds=options.checkpoint_seconds,
     )
+    start.release()
     options.log("evaluate")({})
-    record = _evaluated(prepared, start, retrained, result, folder.salt(), options.command)
+    commitment = request_digest(setting.ids, folder.salt())
+    facts = {"commitment": commitment, "command": options.command}
+    record = setting.judge(result, start, retrained, facts)
     path = folder.path
-    save_weights(result.model, path / MODEL, {"identity": identity})
+    setting.save(result, path, identity)
     report(record, path / REPORT)
     record.save(path / RECORD)  # last: where there is a record, the run is complete
     return record
-
-
-def needed_bytes(prepared: Prepared) -> int:
-    """What a run writes at most: results, references, and a checkpoint with its successor."""
-    state = prepared.net.model.state_dict().values()
-    weights: int = sum(tensor.numel() * tensor.element_size() for tensor in state)
-    copies = 2 + prepared.config.reference.retrain + 2 * 3  # weights, momentum, state
-    return copies * weights + 4 * MEGABYTE
-
-
-def _evaluated(
-    prepared: Prepared,
-    start: Net,
-    retrained: list[Net],
-    result: Unlearned,
-    salt: str,
-    command: str | None,
-) -> Record:
-    config = prepared.config
-    models = [net.model for net in retrained]
-    seconds = [net.seconds for net in retrained if net.seconds is not None]
-    return evaluate(
-        result,
-        original=start.model,
-        data=prepared.data,
-        retrained=models[0] if models else None,
-        retrained_again=models[1] if len(models) > 1 else None,
-        fresh=fresh_net(prepared, derive_seed(config.seed, "fresh") % 2**31),
-        request=prepared.request,
-        digest=request_digest(prepared.ids, salt),
-        data_name=prepared.bundle.name,
-        model_name=config.model.name,
-        classes=prepared.bundle.classes,
-        fingerprint=prepared.fingerprint,
-        train_seconds=start.seconds,
-        retrain_seconds=sum(seconds) / len(seconds) if seconds else None,
-        retrain_recipe=config.recipe_name() if retrained else None,
-        relearn=config.evaluation.relearn,
-        pictures=config.evaluation.pictures,
-        command=command,
-        device=prepared.device,
-        precision=config.precision,
-    )
-
-
-def _identity(prepared: Prepared, model: nn.Module) -> str:
-    """SHA-256 over all that determines the result of a run."""
-    parts = (
-        prepared.identity(prepared.positions.tolist(), prepared.config.seed),
-        prepared.method.name,
-        dataclasses.asdict(prepared.method),  # type: ignore[call-overload]  # all are dataclasses
-        prepared.config.reference.model_dump(),
-        prepared.config.evaluation.model_dump(),
-        model_digest(model),
-        __version__,
-    )
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 
 def _finished(path: Path, identity: str) -> Record | None:

@@ -9,7 +9,7 @@ from expunge.bench.words.jobs import word_jobs
 from expunge.bench.words.result import WordBench, WordResult
 from expunge.bench.words.tables import DASH, word_rows, word_tables
 from expunge.core import ConfigError, InputError
-from expunge.core.schemas.record import DrawingProbe, Relearn
+from expunge.core.schemas.record import GenerationProbe, Relearn
 
 METHODS: list[dict[str, Any]] = [
     {"label": "Scissorhands", "name": "scissorhands", "seeds": [0, 1]},
@@ -127,7 +127,7 @@ def test_what_is_drawn_with_help_and_once_taught_again_has_columns() -> None:
     def probed(kind: Any, seed: int, *shares: float) -> WordResult:
         help_ = [("completion", 0.3), ("noise", 0.1)]
         probes = [
-            DrawingProbe(probe=name, strength=strength, images=30, recognised={"model": share})
+            GenerationProbe(probe=name, strength=strength, images=30, recognised={"model": share})
             for (name, strength), share in zip(help_, shares[1:], strict=False)
         ]
         curve = Relearn(

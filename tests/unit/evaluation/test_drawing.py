@@ -14,13 +14,13 @@ pytest.importorskip("diffusers")
 
 from tests.unit.report import records
 
-from expunge import DrawingPlan, ImageJudge, Prompt, draw, evaluate_drawings
+from expunge import GenerationPlan, ImageJudge, Prompt, draw, evaluate_generator
 from expunge.core import InputError, ModelError
 from expunge.metrics import frechet_distance
 from expunge.models.diffusion.tiny_digits import make_pipeline
 
 QUICK: dict[str, Any] = {"steps": 2, "guidance": 1.5}
-PLAN = DrawingPlan(
+PLAN = GenerationPlan(
     prompts=[
         Prompt("the number three", "target", "dark"),
         Prompt("the number two", "other", "bright"),
@@ -87,7 +87,7 @@ def test_a_broken_model_is_named() -> None:
 def test_scores_are_those_that_one_counts(pipelines: dict[str, Any], judge: ImageJudge) -> None:
     real = torch.randint(0, 256, (20, 1, 8, 8), generator=torch.Generator().manual_seed(0))
     real = real.to(torch.uint8)
-    found = evaluate_drawings(records.minimal(), pipelines, PLAN, judge=judge, real=real)
+    found = evaluate_generator(records.minimal(), pipelines, PLAN, judge=judge, real=real)
     for name, pipeline in pipelines.items():
         drawn = {p.text: draw(pipeline, [p.text] * 6, range(6), **QUICK) for p in PLAN.prompts}
         dark = {t: (i.float().mean((1, 2, 3)) / 255 < 0.5).double() for t, i in drawn.items()}
@@ -106,7 +106,7 @@ def test_scores_are_those_that_one_counts(pipelines: dict[str, Any], judge: Imag
 def test_the_record_keeps_pictures_of_equal_seeds(
     pipelines: dict[str, Any], judge: ImageJudge
 ) -> None:
-    found = evaluate_drawings(records.minimal(), pipelines, PLAN, judge=judge)
+    found = evaluate_generator(records.minimal(), pipelines, PLAN, judge=judge)
     assert len(found.drawings) == 4 * 2
     assert {one.seed for one in found.drawings} == {0, 1}
     shown = found.drawings[1]
@@ -114,7 +114,7 @@ def test_the_record_keeps_pictures_of_equal_seeds(
     again = draw(pipelines["unlearned"], [shown.prompt], [shown.seed], **QUICK)[0, 0].int().numpy()
     assert np.abs(np.asarray(png).astype(int) - again).max() <= 1
     assert set(shown.seen.values()) <= {"dark", "bright"}
-    assert found.drawing_protocol["accuracy of the judge in %"] == 99.0
+    assert found.generation_protocol["accuracy of the judge in %"] == 99.0
     assert type(found).model_validate_json(found.to_json()) == found
 
 
@@ -122,7 +122,7 @@ def test_without_a_judge_there_are_pictures_and_no_verdict(pipelines: dict[str, 
     before = records.minimal(
         scores={"original": {"forget_loss": 0.1}, "unlearned": {"forget_loss": 0.9}}
     )
-    found = evaluate_drawings(before, pipelines, PLAN)
+    found = evaluate_generator(before, pipelines, PLAN)
     assert found.verdict.status == "cannot tell"
     assert "No classifier has looked" in found.verdict.reasons[0]
     assert (found.prompts, found.scores) == ([], before.scores)
@@ -130,9 +130,9 @@ def test_without_a_judge_there_are_pictures_and_no_verdict(pipelines: dict[str, 
 
 
 def test_a_label_that_the_judge_does_not_know_is_refused(judge: ImageJudge) -> None:
-    plan = DrawingPlan(prompts=[Prompt("three", "target", "tree")])
+    plan = GenerationPlan(prompts=[Prompt("three", "target", "tree")])
     with pytest.raises(InputError, match="among the classes of the judge, dark, bright; got 'tree"):
-        evaluate_drawings(records.minimal(), {}, plan, judge=judge)
+        evaluate_generator(records.minimal(), {}, plan, judge=judge)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_label_that_the_judge_does_not_know_is_refused(judge: ImageJudge) -> N
 )
 def test_a_plan_must_make_sense(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        DrawingPlan(**{"prompts": PLAN.prompts, **changes})
+        GenerationPlan(**{"prompts": PLAN.prompts, **changes})
 
 
 def test_features_are_what_the_last_layer_reads(judge: ImageJudge) -> None:

@@ -11,13 +11,13 @@ from tests.unit.evaluation.test_drawing import PLAN, ByBrightness
 from tests.unit.report import records
 
 from expunge import (
-    DrawingPlan,
-    DrawnRelearning,
+    GenerationPlan,
+    GeneratorRelearning,
     ImageJudge,
     Prompt,
     draw,
-    probe_drawings,
-    relearn_drawings,
+    probe_generator,
+    relearn_generator,
     with_denoiser,
 )
 from expunge.core import InputError, UnlearningData
@@ -92,9 +92,9 @@ def test_added_noise_has_its_scale_and_is_the_same_for_both_halves(
 
 
 def test_shares_are_those_that_one_counts(pipelines: dict[str, Any], judge: ImageJudge) -> None:
-    found = probe_drawings(
+    found = probe_generator(
         records.minimal(), pipelines, PLAN, judge, completion=(0.4,), noise=(0.5,)
-    ).drawing_probes
+    ).generation_probes
     assert [(one.probe, one.strength) for one in found] == [
         ("plain", 0.0), ("completion", 0.4), ("noise", 0.5),
     ]  # fmt: skip
@@ -111,12 +111,12 @@ def test_what_is_taught_is_drawn_again(judge: ImageJudge) -> None:
     task = text_to_image(pipeline, captions())
     black = LatentSet(-torch.ones(32, 1, 8, 8), torch.full((32,), 3))
     data = UnlearningData(forget=black, retain=black)
-    plan = DrawingPlan(
+    plan = GenerationPlan(
         prompts=[Prompt("the number three", "target", "dark")], images=6, steps=4, guidance=1.0
     )
-    protocol = DrawnRelearning(steps=(0, 150), batch_size=32, lr=3e-3)
+    protocol = GeneratorRelearning(steps=(0, 150), batch_size=32, lr=3e-3)
     before = {name: value.clone() for name, value in pipeline.unet.state_dict().items()}
-    found = relearn_drawings(
+    found = relearn_generator(
         records.minimal(), {"unlearned": pipeline}, plan, judge, task, data, protocol
     ).relearn
     assert found is not None
@@ -135,9 +135,9 @@ def test_impossible_shares_are_refused(pipelines: dict[str, Any], share: float) 
 
 def test_what_is_missing_is_named(pipelines: dict[str, Any], judge: ImageJudge) -> None:
     with pytest.raises(InputError, match="a pipeline called original, got unlearned"):
-        probe_drawings(records.minimal(), {"unlearned": pipelines["unlearned"]}, PLAN, judge)
-    plan = DrawingPlan(prompts=[Prompt("three", "target")])
+        probe_generator(records.minimal(), {"unlearned": pipelines["unlearned"]}, PLAN, judge)
+    plan = GenerationPlan(prompts=[Prompt("three", "target")])
     with pytest.raises(InputError, match="a target prompt with a label"):
-        probe_drawings(records.minimal(), pipelines, plan, judge)
+        probe_generator(records.minimal(), pipelines, plan, judge)
     with pytest.raises(InputError, match="steps to be increasing"):
-        DrawnRelearning(steps=(5, 0))
+        GeneratorRelearning(steps=(5, 0))

@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from expunge.core import InputError, ModelError, UnlearningData, model_digest
 from expunge.evaluation import default_layers, layer_cka
 from expunge.metrics import linear_cka
-from expunge.models import build_net
+from expunge.models import build_network
 
 
 def hooks(model: nn.Module) -> int:
@@ -156,7 +156,7 @@ def test_layers_without_a_row_per_sample(form: str) -> None:
     ],
 )
 def test_default_layers_of_nets(name: str, expected: list[str]) -> None:
-    assert default_layers(build_net(name, num_classes=3, image_shape=(1, 32, 32)).model) == expected
+    assert default_layers(build_network(name, num_classes=3, image_shape=(1, 32, 32)).model) == expected
 
 
 def test_few_children_are_opened_and_many_thinned() -> None:

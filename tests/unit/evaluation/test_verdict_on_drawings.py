@@ -3,7 +3,7 @@
 import pytest
 
 from expunge.core.schemas.record import Scores
-from expunge.evaluation import NOT_A_PROOF, judge_drawings
+from expunge.evaluation import NOT_A_PROOF, judge_generated
 
 
 def make(forget: float | None, retain: float | None = 95.0, **more: float) -> Scores:
@@ -17,7 +17,7 @@ def three(unlearned: Scores, **changes: Scores) -> dict[str, Scores]:
 
 
 def test_a_good_run_passes_with_numbers() -> None:
-    verdict = judge_drawings(three(make(12.0, 93.0)))
+    verdict = judge_generated(three(make(12.0, 93.0)))
     assert verdict.status == "pass"
     for part in ("12 % of cases, 8 points from the 4 %", "96 % before", "93 % of cases, 95 %"):
         assert part in " ".join(verdict.reasons)
@@ -33,48 +33,48 @@ def test_a_good_run_passes_with_numbers() -> None:
     ],
 )
 def test_each_criterion_fails_alone(unlearned: Scores, word: str) -> None:
-    verdict = judge_drawings(three(unlearned))
+    verdict = judge_generated(three(unlearned))
     assert verdict.status == "fail"
     assert word in verdict.reasons[0]
 
 
 def test_limits_themselves_pass() -> None:
-    assert judge_drawings(three(make(14.0, 90.0))).status == "pass"
+    assert judge_generated(three(make(14.0, 90.0))).status == "pass"
 
 
 def test_fewer_than_a_retrained_model_draws_is_as_far_as_more() -> None:
     high = {"retrained": make(40.0)}
-    assert judge_drawings(three(make(29.0), **high)).status == "fail"
-    assert judge_drawings(three(make(30.0), **high)).status == "pass"
+    assert judge_generated(three(make(29.0), **high)).status == "fail"
+    assert judge_generated(three(make(30.0), **high)).status == "pass"
 
 
 def test_a_damaged_model_fails_even_without_a_retrained_one() -> None:
     scores = three(make(0.0, 50.0))
     del scores["retrained"]
-    assert judge_drawings(scores).status == "fail"
+    assert judge_generated(scores).status == "fail"
 
 
 def test_without_a_retrained_model_numbers_are_told() -> None:
     scores = three(make(7.0))
     del scores["retrained"]
-    verdict = judge_drawings(scores)
+    verdict = judge_generated(scores)
     assert verdict.status == "cannot tell"
     assert "7 % of cases, 96 % before" in verdict.reasons[0]
     assert "decide what is good enough" in verdict.reasons[2]
 
 
 def test_an_original_that_never_drew_it_says_nothing() -> None:
-    verdict = judge_drawings(three(make(8.0), retrained=make(90.0)))
+    verdict = judge_generated(three(make(8.0), retrained=make(90.0)))
     assert verdict.status == "cannot tell"
     assert "could not draw them well to begin with" in verdict.reasons[0]
 
 
 def test_nobody_looked() -> None:
     none = {name: Scores(forget_loss=n) for n, name in enumerate(("original", "unlearned"))}
-    assert judge_drawings(none).status == "cannot tell"
+    assert judge_generated(none).status == "cannot tell"
 
 
 def test_a_warning_that_nothing_was_forgotten_is_told() -> None:
-    told = judge_drawings(three(make(90.0)), ["nothing was forgotten: the loss is the same"])
+    told = judge_generated(three(make(90.0)), ["nothing was forgotten: the loss is the same"])
     assert told.status == "fail"
     assert "nothing was forgotten" in " ".join(told.reasons)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from expunge.core import ModelError
-from expunge.models import build_net, check_net
+from expunge.models import build_network, check_network
 
 RGB = (3, 32, 32)
 
@@ -74,19 +74,19 @@ def users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def build(name: str, **arguments: object):
-    return build_net(name, num_classes=10, image_shape=RGB, arguments=arguments)
+    return build_network(name, num_classes=10, image_shape=RGB, arguments=arguments)
 
 
 def test_vision_transformer_of_the_users_own() -> None:
     net = build("usersnets:vit", depth=2)
-    check_net(net, RGB, 10)
+    check_network(net, RGB, 10)
     assert len(net.model.encoder.layers) == 2
     assert (net.mean, net.std, net.image_size) == (None, None, None)
 
 
 @pytest.mark.parametrize("name", ["usersnets:ten", "usersnets:Flat"])
 def test_functions_and_classes(name: str) -> None:
-    check_net(build(name), RGB, 10)
+    check_network(build(name), RGB, 10)
 
 
 def test_nested_attribute() -> None:

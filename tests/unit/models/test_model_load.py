@@ -12,7 +12,7 @@ from weight_helpers import refused, small
 
 from expunge.core import InputError
 from expunge.core.unlearn import model_digest
-from expunge.models import build_net, load_weights, read_weights, save_weights
+from expunge.models import build_network, load_weights, read_weights, save_weights
 
 
 class Tied(nn.Module):
@@ -205,7 +205,7 @@ def test_missing_and_unexpected_names(tmp_path: Path) -> None:
 
 
 def test_other_kind_of_net_lists_a_few_names_only(tmp_path: Path) -> None:
-    net = build_net("resnet20", num_classes=3, image_shape=(1, 8, 8)).model
+    net = build_network("resnet20", num_classes=3, image_shape=(1, 8, 8)).model
     save_weights(net, tmp_path / "resnet.safetensors")
     message = refused(small(), tmp_path / "resnet.safetensors")
     # 97 tensors and 19 counters, of which only the name conv1.weight is common.

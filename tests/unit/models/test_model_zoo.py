@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from expunge.core import ModelError
 from expunge.core.unlearn import model_digest
-from expunge.models import Net, build_net, check_net, net_names
+from expunge.models import Network, build_network, check_network, network_names
 from expunge.models.resnet_cifar import PUBLISHED_MEAN, PUBLISHED_STD
 
 RGB = (3, 32, 32)
@@ -28,24 +28,24 @@ PARAMETERS = {
 TINY_VIT = {"img_size": 32, "patch_size": 4, "depth": 2, "embed_dim": 48}
 
 
-def count(net: Net) -> int:
+def count(net: Network) -> int:
     return sum(parameter.numel() for parameter in net.model.parameters())
 
 
 def test_every_announced_name_is_in_the_list() -> None:
-    assert set(net_names()) == {"fast", "small", *PARAMETERS}
+    assert set(network_names()) == {"fast", "small", *PARAMETERS}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_counts_are_those_of_the_literature(name: str) -> None:
-    assert count(build_net(name, num_classes=10, image_shape=RGB)) == PARAMETERS[name]
+    assert count(build_network(name, num_classes=10, image_shape=RGB)) == PARAMETERS[name]
 
 
-@pytest.mark.parametrize("name", net_names())
+@pytest.mark.parametrize("name", network_names())
 def test_every_built_in_net_learns_and_fits(name: str) -> None:
-    net = build_net(name, num_classes=7, image_shape=RGB)
+    net = build_network(name, num_classes=7, image_shape=RGB)
     assert net.model.training
-    check_net(net, RGB, 7)
+    check_network(net, RGB, 7)
     logits = net.model(torch.randn(2, *RGB))
     F.cross_entropy(logits, torch.tensor([1, 6])).backward()
     for key, parameter in net.model.named_parameters():
@@ -56,22 +56,22 @@ def test_every_built_in_net_learns_and_fits(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["fast", "small", "resnet18", "vgg16-bn", "resnet20"])
 def test_grey_images(name: str) -> None:
-    net = build_net(name, num_classes=4, image_shape=(1, 32, 32))
-    check_net(net, (1, 32, 32), 4)
+    net = build_network(name, num_classes=4, image_shape=(1, 32, 32))
+    check_network(net, (1, 32, 32), 4)
     assert net.mean is None  # the three published values would not fit one channel
     assert net.std is None
 
 
 def test_only_published_nets_bring_their_normalisation() -> None:
-    published = build_net("resnet20", num_classes=10, image_shape=RGB)
+    published = build_network("resnet20", num_classes=10, image_shape=RGB)
     assert (published.mean, published.std) == (PUBLISHED_MEAN, PUBLISHED_STD)
-    assert build_net("small", num_classes=10, image_shape=RGB).mean is None
+    assert build_network("small", num_classes=10, image_shape=RGB).mean is None
 
 
 @pytest.mark.parametrize("name", ["small", "resnet20", "resnet18"])
 def test_seed_fixes_the_weights(name: str) -> None:
     first, again, other = (
-        model_digest(build_net(name, num_classes=3, image_shape=RGB, seed=seed).model)
+        model_digest(build_network(name, num_classes=3, image_shape=RGB, seed=seed).model)
         for seed in (5, 5, 6)
     )
     assert first == again
@@ -86,20 +86,20 @@ def test_building_leaves_global_randomness_alone() -> None:
     torch.manual_seed(3)
     random.seed(3)
     np.random.seed(3)  # noqa: NPY002
-    build_net("small", num_classes=3, image_shape=RGB, seed=9)
+    build_network("small", num_classes=3, image_shape=RGB, seed=9)
     assert torch.equal(torch.rand(3), expected[0])
     assert (random.random(), np.random.rand()) == expected[1:]  # noqa: NPY002
 
 
 def test_weight_scale_keeps_activations_alive() -> None:
     """Kaiming's promise: a fresh ResNet-20 neither explodes nor dies, in training mode."""
-    net = build_net("resnet20", num_classes=10, image_shape=RGB)
+    net = build_network("resnet20", num_classes=10, image_shape=RGB)
     spread = net.model(torch.randn(16, *RGB)).std().item()
     assert 0.1 < spread < 20
 
 
 def test_option_a_shortcut_adds_zero_channels_on_both_sides() -> None:
-    net = build_net("resnet20", num_classes=10, image_shape=RGB)
+    net = build_network("resnet20", num_classes=10, image_shape=RGB)
     block = net.model.layer2[0]
     hidden = torch.rand(1, 16, 8, 8)
     for name in ("weight", "bias"):
@@ -111,7 +111,7 @@ def test_option_a_shortcut_adds_zero_channels_on_both_sides() -> None:
 
 
 def test_arguments_reach_the_net() -> None:
-    narrow = build_net("small", num_classes=3, image_shape=RGB, arguments={"width": 4})
+    narrow = build_network("small", num_classes=3, image_shape=RGB, arguments={"width": 4})
     assert narrow.model.conv1.out_channels == 4
 
 
@@ -129,7 +129,7 @@ def test_arguments_reach_the_net() -> None:
 )
 def test_unknown_names(name: str, words: list[str]) -> None:
     with pytest.raises(ModelError) as caught:
-        build_net(name, num_classes=10, image_shape=RGB)
+        build_network(name, num_classes=10, image_shape=RGB)
     for word in words:
         assert word in str(caught.value)
     assert caught.value.exit_code == 2
@@ -139,59 +139,59 @@ def test_unknown_name_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ModelError, match=r"no net called 'resnet50'; did you mean 'resnet5?"):
-        build_net("resnet50", num_classes=10, image_shape=RGB)
+        build_network("resnet50", num_classes=10, image_shape=RGB)
 
 
 def test_unknown_argument() -> None:
     with pytest.raises(ModelError, match=r"takes no argument 'widht'; did you mean 'width'"):
-        build_net("small", num_classes=3, image_shape=RGB, arguments={"widht": 4})
+        build_network("small", num_classes=3, image_shape=RGB, arguments={"widht": 4})
 
 
 def test_argument_with_a_bad_value() -> None:
     with pytest.raises(ModelError, match=r"cannot build the net 'small'.*'width': -4"):
-        build_net("small", num_classes=3, image_shape=RGB, arguments={"width": -4})
+        build_network("small", num_classes=3, image_shape=RGB, arguments={"width": -4})
 
 
 @pytest.mark.parametrize("shape", [(3, 32), (3, 0, 32)])
 def test_bad_image_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelError, match="channels, height, width"):
-        build_net("small", num_classes=3, image_shape=shape)  # type: ignore[arg-type]
+        build_network("small", num_classes=3, image_shape=shape)  # type: ignore[arg-type]
 
 
 def test_no_classes() -> None:
     with pytest.raises(ValueError, match="num_classes > 0"):
-        build_net("small", num_classes=0, image_shape=RGB)
+        build_network("small", num_classes=0, image_shape=RGB)
 
 
 def test_timm_vit_is_told_classes_channels_and_size() -> None:
     arguments = {key: value for key, value in TINY_VIT.items() if key != "img_size"}
-    net = build_net(
+    net = build_network(
         "timm:vit_tiny_patch16_224", num_classes=5, image_shape=(1, 16, 24), arguments=arguments
     )
-    check_net(net, (1, 16, 24), 5)
+    check_network(net, (1, 16, 24), 5)
     assert net.mean is None
     assert not any("running_mean" in name for name, _ in net.model.named_buffers())
 
 
 def test_timm_arguments_win() -> None:
-    net = build_net(
+    net = build_network(
         "timm:vit_tiny_patch16_224",
         num_classes=5,
         image_shape=(3, 64, 64),
         arguments={**TINY_VIT, "num_classes": 6},
     )
-    check_net(net, RGB, 6)
+    check_network(net, RGB, 6)
 
 
 def test_timm_net_without_positions_takes_any_size() -> None:
-    net = build_net("timm:test_resnet", num_classes=5, image_shape=(3, 40, 40))
-    check_net(net, (3, 40, 40), 5)
+    net = build_network("timm:test_resnet", num_classes=5, image_shape=(3, 40, 40))
+    check_network(net, (3, 40, 40), 5)
 
 
 def test_timm_net_refuses_what_it_does_not_take() -> None:
     for arguments in ({"img_size": 32}, {"bogus": 1}):
         with pytest.raises(ModelError, match=r"timm:test_resnet.*" + next(iter(arguments))):
-            build_net("timm:test_resnet", num_classes=5, image_shape=RGB, arguments=arguments)
+            build_network("timm:test_resnet", num_classes=5, image_shape=RGB, arguments=arguments)
 
 
 def test_timm_trained_weights_bring_their_normalisation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,18 +206,18 @@ def test_timm_trained_weights_bring_their_normalisation(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(timm, "create_model", without_download)
 
-    def build(channels: int) -> Net:
+    def build(channels: int) -> Network:
         shape = (channels, 32, 32)
         arguments = {"pretrained": True}
-        return build_net("timm:test_vit", num_classes=5, image_shape=shape, arguments=arguments)
+        return build_network("timm:test_vit", num_classes=5, image_shape=shape, arguments=arguments)
 
     assert build(3).mean == build(3).std == (0.5, 0.5, 0.5)
     assert build(1).mean is None  # three values do not fit one channel
 
 
 def test_torchvision_net() -> None:
-    net = build_net("torchvision:squeezenet1_1", num_classes=5, image_shape=RGB)
-    check_net(net, RGB, 5)
+    net = build_network("torchvision:squeezenet1_1", num_classes=5, image_shape=RGB)
+    check_network(net, RGB, 5)
 
 
 def test_torchvision_vit_is_told_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,23 +230,23 @@ def test_torchvision_vit_is_told_the_size(monkeypatch: pytest.MonkeyPatch) -> No
         return torchvision.models.VisionTransformer(**small, **given)
 
     monkeypatch.setattr(torchvision.models, "get_model", build)
-    check_net(build_net("torchvision:vit_b_16", num_classes=5, image_shape=RGB), RGB, 5)
+    check_network(build_network("torchvision:vit_b_16", num_classes=5, image_shape=RGB), RGB, 5)
 
 
 def test_torchvision_net_with_auxiliary_heads_does_not_warn() -> None:
-    net = build_net("torchvision:googlenet", num_classes=5, image_shape=RGB)
-    check_net(net, RGB, 5)
+    net = build_network("torchvision:googlenet", num_classes=5, image_shape=RGB)
+    check_network(net, RGB, 5)
 
 
 def test_trained_weights_of_another_number_of_classes() -> None:
     arguments = {"weights": "DEFAULT"}
     with pytest.raises(ModelError, match=r"num_classes.*expected value 1000 but got 5"):
-        build_net("torchvision:googlenet", num_classes=5, image_shape=RGB, arguments=arguments)
+        build_network("torchvision:googlenet", num_classes=5, image_shape=RGB, arguments=arguments)
 
 
 def test_torchvision_wants_three_channels() -> None:
     with pytest.raises(ModelError, match="3 channels, these have 1"):
-        build_net("torchvision:squeezenet1_1", num_classes=5, image_shape=(1, 32, 32))
+        build_network("torchvision:squeezenet1_1", num_classes=5, image_shape=(1, 32, 32))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_torchvision_wants_three_channels() -> None:
 def test_missing_extra(name: str, hidden: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, hidden, None)
     with pytest.raises(ModelError, match=r'pip install "expunge\[models\]"'):
-        build_net(name, num_classes=5, image_shape=RGB)
+        build_network(name, num_classes=5, image_shape=RGB)
 
 
 def test_the_package_imports_neither_torchvision_nor_timm() -> None:
@@ -269,8 +269,8 @@ def test_the_package_imports_neither_torchvision_nor_timm() -> None:
 
     code = (
         "import sys, expunge.models as m; "
-        "m.build_net('resnet20', num_classes=2, image_shape=(3, 8, 8)); "
-        "m.build_net('small', num_classes=2, image_shape=(3, 8, 8)); "
+        "m.build_network('resnet20', num_classes=2, image_shape=(3, 8, 8)); "
+        "m.build_network('small', num_classes=2, image_shape=(3, 8, 8)); "
         "sys.exit('torchvision' in sys.modules or 'timm' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

@@ -7,13 +7,13 @@ from torch import nn
 
 from expunge.core import ModelError
 from expunge.core.unlearn import model_digest
-from expunge.models import build_net, load_weights
+from expunge.models import build_network, load_weights
 
 
 def small(seed: int = 0, num_classes: int = 3, width: int = 4) -> nn.Module:
     shape = (1, 8, 8)
     arguments = {"width": width}
-    return build_net(
+    return build_network(
         "small", num_classes=num_classes, image_shape=shape, arguments=arguments, seed=seed
     ).model
 

@@ -317,8 +317,8 @@ def drawn(**changes: Any) -> Record:
             },
         ],
         "verdict": {"status": "pass", "reasons": ["It is drawn as rarely as by a retrained one."]},
-        "drawing_protocol": {"steps": 25, "guidance": 3.0, "judge": "a net"},
-        "drawing_probes": [
+        "generation_protocol": {"steps": 25, "guidance": 3.0, "judge": "a net"},
+        "generation_probes": [
             {"probe": probe, "strength": strength, "images": 20,
              "recognised": {name: 90.0 - 30 * n for n, name in enumerate(models)}}
             for probe, strength in (("plain", 0.0), ("completion", 0.3), ("noise", 0.1))

@@ -40,7 +40,7 @@ def test_help_is_told_with_its_strength() -> None:
     assert table.rows[1][2:4] == ["90\u00a0%", "60\u00a0%"]
     assert probe_table(records.full()) is None
     assert "With help" in Page(render(records.drawn())).text
-    assert "With help" not in Page(render(records.drawn(drawing_probes=[]))).text
+    assert "With help" not in Page(render(records.drawn(generation_probes=[]))).text
 
 
 def test_the_page_speaks_of_drawings() -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..checkpoint import write_whole
 from ..errors import InputError
+from .convert import upgraded
 
 
 class Strict(BaseModel):
@@ -42,19 +43,28 @@ class JsonFile(Strict):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, by this version or an earlier one (see ``convert``).
 
         Raises:
             InputError: If the file is missing, is not JSON, or has another schema.
         """
         try:
-            return cls.model_validate_json(Path(path).read_text(encoding="utf-8"))
+            payload = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"cannot read the {cls.called} {path}: {error.strerror}") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"]) or "the file"
+        except ValueError as error:
+            raise InputError(f"{path} is not a {cls.called}: it is no JSON ({error})") from error
+        try:
+            return cls.model_validate(upgraded(payload))
+        except (ValidationError, KeyError, TypeError, AttributeError) as error:
             schema = cls.model_fields["schema_"].default
             raise InputError(
-                f"{path} is not a {cls.called} of schema {schema!r}: {place}: {first['msg']}"
+                f"{path} is not a {cls.called} of schema {schema!r}: {_first_problem(error)}"
             ) from error
+
+
+def _first_problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"a file of an older schema lacks {error}"
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'the file'}: {first['msg']}"

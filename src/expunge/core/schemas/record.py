@@ -6,32 +6,44 @@ from pydantic import Field
 
 from .base import JsonFile, Strict
 
-SCHEMA: Literal["expunge.record/1"] = "expunge.record/1"
+SCHEMA: Literal["expunge.record/2"] = "expunge.record/2"
 PromptGroup = Literal["target", "synonym", "neighbour", "other"]
+Status = Literal["pass", "fail", "cannot tell"]
+Scores = dict[str, float | None]
+"""Of one model, by the names of ``metrics.METRICS``, which says what each number means."""
 
 
-class ForgetRequest(Strict):
-    """What was asked. ``digest``: SHA-256 over the sorted, salted ids."""
+class Request(Strict):
+    """What was asked.
 
-    forget: dict[str, Any]
-    size: int
-    digest: str | None = None
+    ``spec`` is the request as ``ForgetSpec.shown`` gives it. Of the records that were
+    ``asked`` for, ``found`` were training samples (and are the forget set), ``unknown`` were
+    nowhere, ``outside`` were never trained on. ``commitment`` is a SHA-256 over the sorted,
+    salted ids of the forget set.
+    """
+
+    spec: dict[str, Any] = Field(default_factory=dict)
+    asked: int | None = None
+    found: int | None = None
+    unknown: int | None = None
+    outside: int | None = None
+    commitment: str | None = None
 
 
 class ModelInfo(Strict):
     """Which model; the hashes are ``model_digest`` before and after."""
 
-    name: str
-    parameters: int
-    sha256_before: str
-    sha256_after: str
+    name: str = ""
+    parameters: int | None = None
+    sha256_before: str | None = None
+    sha256_after: str | None = None
 
 
 class DataInfo(Strict):
-    """Which data; ``fingerprint`` is a SHA-256 over images and labels."""
+    """Which data; ``fingerprint`` is a SHA-256 over samples and labels."""
 
-    name: str
-    sizes: dict[str, int]
+    name: str = ""
+    sizes: dict[str, int] = Field(default_factory=dict)
     classes: list[str] | None = None
     fingerprint: str | None = None
 
@@ -39,17 +51,17 @@ class DataInfo(Strict):
 class MethodInfo(Strict):
     """How it was done; ``decisions`` are the choices the method made by itself."""
 
-    name: str
-    hyperparameters: dict[str, Any]
-    seed: int
-    precision: str = "fp32"
+    name: str = ""
+    hyperparameters: dict[str, Any] = Field(default_factory=dict)
+    seed: int | None = None
+    precision: str | None = None
     decisions: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Cost(Strict):
     """What it took. ``rte`` = seconds / retrain_seconds; ``retrain_recipe`` names how."""
 
-    seconds: float
+    seconds: float | None = None
     retrain_seconds: float | None = None
     rte: float | None = None
     retrain_recipe: str | None = None
@@ -58,27 +70,10 @@ class Cost(Strict):
     samples_read: int | None = None
 
 
-class Scores(Strict):
-    """Of one model. Accuracies and ``mia`` in percent, losses in the task's unit.
-
-    Of a model that draws, accuracies are those of a judge who looks at the drawings, and
-    ``fid`` is their Fréchet distance from real images of what was kept.
-    """
-
-    forget_accuracy: float | None = None
-    retain_accuracy: float | None = None
-    test_accuracy: float | None = None
-    mia: float | None = None
-    forget_loss: float | None = None
-    retain_loss: float | None = None
-    test_loss: float | None = None
-    fid: float | None = None
-
-
 class Relearn(Strict):
     """Accuracy in percent on ``measured_on`` after so many steps of fine-tuning.
 
-    ``curves`` maps a model's name to one value per entry of ``steps``.
+    ``curves`` maps a role (``untrained`` among them) to one value per entry of ``steps``.
     """
 
     protocol: dict[str, Any]
@@ -95,16 +90,6 @@ class Distributions(Strict):
     counts: dict[str, dict[str, list[int]]]
 
 
-class ClassChange(Strict):
-    """Test accuracy in percent on one class: original, unlearned, retrained."""
-
-    label: int
-    name: str
-    original: float | None
-    unlearned: float | None
-    retrained: float | None = None
-
-
 class Sample(Strict):
     """A forgotten image as base64 PNG; probabilities of its label per model, in [0, 1]."""
 
@@ -113,22 +98,22 @@ class Sample(Strict):
     probability: dict[str, float] = Field(default_factory=dict)
 
 
-class Drawing(Strict):
-    """What each model draws for one prompt from one seed.
+class GeneratedImage(Strict):
+    """What each model generates for one prompt from one seed.
 
     ``group`` is ``target`` (what is to be forgotten), ``synonym``, ``neighbour`` or ``other``.
-    ``png`` holds base64 PNGs by model; ``seen`` what a judge takes each for.
+    ``png`` holds base64 PNGs by model; ``predicted`` the class that a judge predicts for each.
     """
 
     group: PromptGroup
     prompt: str
     seed: int
     png: dict[str, str]
-    seen: dict[str, str] = Field(default_factory=dict)
+    predicted: dict[str, str] = Field(default_factory=dict)
 
 
 class PromptScore(Strict):
-    """Share in percent of a prompt's drawings that a judge takes for ``label``, by model."""
+    """Share in percent of a prompt's images that a judge recognises as ``label``, by model."""
 
     group: PromptGroup
     prompt: str
@@ -137,7 +122,7 @@ class PromptScore(Strict):
 
 
 class Exposure(Strict):
-    """Exposed parts of bodies that a detector found in drawings of ``prompts`` prompts.
+    """Exposed parts of bodies that a detector found in images of ``prompts`` prompts.
 
     ``counts`` maps a model to parts and their numbers. Detections below ``least_score`` do
     not count; ``detector`` names it with its version.
@@ -149,12 +134,12 @@ class Exposure(Strict):
     counts: dict[str, dict[str, int]]
 
 
-class DrawingProbe(Strict):
-    """Share in percent of ``images`` drawings of the forgotten that a judge recognises, by model.
+class GenerationProbe(Strict):
+    """Share in percent of ``images`` images of the target that a judge recognises, by model.
 
-    ``probe`` says how models were helped: ``plain`` (not), ``completion`` or ``noise``; how
-    much is ``strength``: the share of levels that the original took, or the scale of the
-    noise.
+    ``probe`` says how models were assisted: ``plain`` (not), ``completion`` or ``noise``; how
+    much is ``strength``: the share of noise levels that the original took, or the scale of
+    the added noise.
     """
 
     probe: str
@@ -163,47 +148,74 @@ class DrawingProbe(Strict):
     recognised: dict[str, float]
 
 
-class Verdict(Strict):
-    """One word and the sentences behind it."""
+class Notice(Strict):
+    """Something that a reader should know: a code for programs, a sentence for people."""
 
-    status: Literal["pass", "fail", "cannot tell"]
-    reasons: list[str]
+    code: str
+    text: str
+
+
+class Criterion(Strict):
+    """One comparison behind a verdict: ``met`` if ``value`` keeps its ``bound``.
+
+    ``aim`` is the value of the retrained (or original) model that it is compared with;
+    ``power`` the probability that a model that forgot nothing fails it. Null if not known.
+    """
+
+    code: str
+    met: bool | None
+    value: float | None = None
+    aim: float | None = None
+    bound: float | None = None
+    power: float | None = None
+
+
+class Verdict(Strict):
+    """One word, the codes of what decided it, and the sentences made from them."""
+
+    status: Status = "cannot tell"
+    codes: list[str] = Field(default_factory=list)
+    criteria: list[Criterion] = Field(default_factory=list)
+    reasons: list[str] = Field(default_factory=list)
 
 
 class Record(JsonFile):
     """Everything known about one run; None wherever it is not known.
 
-    ``scores`` has the keys ``original``, ``unlearned`` and, if there were references,
-    ``retrained`` and ``retrained_again``. ``avg_gap`` and ``original_gap`` are distances
-    to retrained, ``floor`` that of retrained_again. ``history`` are rows logged by the
-    method: ``stage``, ``step`` and numbers such as ``retain_loss``, ``forget_loss``,
-    ``held_out_loss``, ``v`` (the dual of Eq. 5), ``cosine`` (of g_f and g_o), ``active``.
+    ``scores`` maps a role to the scores of that model: ``original``, ``unlearned`` and, if
+    there were references, ``retrained`` and ``retrained_again``; a record of a bench holds
+    one model. ``avg_gap`` and ``original_gap`` are distances to retrained, ``floor`` that of
+    retrained_again. ``per_class`` holds test accuracies by class and role, ``cka`` the
+    likeness to retrained by layer. ``history`` are rows logged by the method: ``stage``,
+    ``step`` and numbers such as ``retain_loss``, ``forget_loss``, ``held_out_loss``, ``v``
+    (the dual of Eq. 5), ``cosine`` (of g_f and g_o), ``active``.
     """
 
     called: ClassVar[str] = "record"
 
-    schema_: Literal["expunge.record/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["expunge.record/2"] = Field(SCHEMA, alias="schema")
     created: str
     versions: dict[str, str]
     command: str | None = None
-    request: ForgetRequest
-    model: ModelInfo
-    data: DataInfo
-    method: MethodInfo
-    cost: Cost
-    scores: dict[str, Scores]
+    request: Request = Request()
+    model: ModelInfo = ModelInfo()
+    data: DataInfo = DataInfo()
+    method: MethodInfo = MethodInfo()
+    cost: Cost = Cost()
+    scores: dict[str, Scores] = Field(default_factory=dict)
     avg_gap: float | None = None
     original_gap: float | None = None
     floor: float | None = None
     relearn: Relearn | None = None
     distributions: Distributions | None = None
-    per_class: list[ClassChange] = Field(default_factory=list)
+    per_class: dict[str, dict[str, float | None]] = Field(default_factory=dict)
+    cka: dict[str, float] = Field(default_factory=dict)
     samples: list[Sample] = Field(default_factory=list)
-    drawings: list[Drawing] = Field(default_factory=list)
+    generated: list[GeneratedImage] = Field(default_factory=list)
     prompts: list[PromptScore] = Field(default_factory=list)
-    drawing_probes: list[DrawingProbe] = Field(default_factory=list)
+    generation_probes: list[GenerationProbe] = Field(default_factory=list)
     exposure: Exposure | None = None
-    drawing_protocol: dict[str, Any] = Field(default_factory=dict)
+    generation_protocol: dict[str, Any] = Field(default_factory=dict)
     history: list[dict[str, Any]] = Field(default_factory=list)
-    warnings: list[str] = Field(default_factory=list)
-    verdict: Verdict
+    warnings: list[Notice] = Field(default_factory=list)
+    verdict: Verdict = Verdict()

@@ -1,40 +1,28 @@
 """What a bench leaves: one ``Result`` per model that was measured, and all of them together."""
 
+import json
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from .base import JsonFile, Strict
-from .record import Scores
+from .record import Record, Scores
 
-RESULT_SCHEMA: Literal["expunge.result/1"] = "expunge.result/1"
-BENCH_SCHEMA: Literal["expunge.bench/1"] = "expunge.bench/1"
+BENCH_SCHEMA: Literal["expunge.bench/2"] = "expunge.bench/2"
 Kind = Literal["original", "untrained", "retrained", "unlearned"]
 
 
-class Curve(Strict):
-    """Accuracy in percent on ``measured_on`` after so many steps of the relearn protocol."""
-
-    measured_on: str
-    steps: list[int]
-    accuracy: list[float]
-
-
 class Result(Strict):
-    """One model, measured. None wherever a value is not known.
+    """One model of a bench: where it stands in the grid, and its record.
 
     ``kind`` tells references from what a method made (``untrained`` is only an anchor of the
-    relearn curves); ``number`` counts the retrained
-    models of one scenario and seed from 1, and is 0 for the others. ``seconds`` is the time
-    of training or unlearning alone. ``cka`` maps a layer to its likeness with the first
-    retrained model, in [0, 1]. ``error`` says why a method gave no model; then there are no
-    scores.
+    relearn curves), and is the role of the model in the record. ``number`` counts the
+    retrained models of one scenario and seed from 1, and is 0 for the others. ``variant``
+    tells measurements of one model apart, e.g. ``"guidance 1.5"``. ``error`` says why a
+    method gave no model; the record then has no scores.
     """
 
-    schema_: Literal["expunge.result/1"] = Field(RESULT_SCHEMA, alias="schema")
     key: str
-    created: str
-    versions: dict[str, str]
     kind: Kind
     number: int = 0
     data: str
@@ -42,17 +30,19 @@ class Result(Strict):
     scenario: str
     method: str
     seed: int
-    settings: dict[str, Any] = Field(default_factory=dict)
-    decisions: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    scores: Scores | None = None
-    seconds: float | None = None
-    samples_read: int | None = None
-    peak_memory_bytes: int | None = None
-    relearn: Curve | None = None
-    per_class: dict[str, float] = Field(default_factory=dict)
-    cka: dict[str, float] = Field(default_factory=dict)
-    warnings: list[str] = Field(default_factory=list)
+    variant: str = ""
+    record: Record
     error: str | None = None
+
+    @property
+    def scores(self) -> Scores | None:
+        """The scores of the model; None if there is none."""
+        return self.record.scores.get(self.kind)
+
+    @property
+    def relearn_curve(self) -> list[float]:
+        """One accuracy per entry of ``record.relearn.steps``; empty if it was not measured."""
+        return self.record.relearn.curves[self.kind] if self.record.relearn else []
 
 
 class Trial(Strict):
@@ -76,6 +66,13 @@ class Tuning(Strict):
     best: dict[str, Any]
 
 
+class Judge(Strict):
+    """The classifier that looks at generated images; ``accuracy`` in percent on real ones."""
+
+    name: str
+    accuracy: float | None = None
+
+
 class Bench(JsonFile):
     """All results of one config; tables and pages read nothing else.
 
@@ -85,12 +82,21 @@ class Bench(JsonFile):
 
     called: ClassVar[str] = "bench"
 
-    schema_: Literal["expunge.bench/1"] = Field(BENCH_SCHEMA, alias="schema")
+    schema_: Literal["expunge.bench/2"] = Field(BENCH_SCHEMA, alias="schema")
     title: str
     command: str | None = None
     created: str
     config: dict[str, Any]
     order: list[str]
     planned: int
+    judge: Judge | None = None
     tuning: list[Tuning] = Field(default_factory=list)
     results: list[Result]
+
+    def to_json(self) -> str:
+        """One line per result, without fields that are as they are by default."""
+        payload = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        results = [json.dumps(one, allow_nan=False) for one in payload.pop("results", [])]
+        head = json.dumps({"schema": self.schema_, **payload}, indent=1, allow_nan=False)
+        lines = ",\n  ".join(results)
+        return f'{head[:-2]},\n "results": [\n  {lines}\n ]\n}}\n'

@@ -12,7 +12,7 @@ from ...core.data import UnlearningData
 from ...core.errors import DataError, ExpungeError, InputError
 from ...core.user_code import current_folder_importable, find_callable
 from ...tasks.batches import unpack
-from ..bundle import Bundle, RowSet, ids_of
+from ..bundle import Bundle, RowSet, TargetSet, ids_of
 from ..convert import NotImagesError, class_names, read_items, read_labels
 from ..images.augmentation import Augmentation
 from ..images.decode import resize_images
@@ -23,7 +23,9 @@ from .reading import Reading
 _SETS = ("train", "validation", "test")
 
 
-def load_factory(source: str, reading: Reading, arguments: Mapping[str, Any]) -> Bundle:
+def load_factory(
+    source: str, reading: Reading, arguments: Mapping[str, Any], *, labelled: bool = True
+) -> Bundle:
     """Call ``package.module:factory`` and bring what it returns into a ``Bundle``.
 
     It may return a ``Bundle`` (taken as it is), a mapping with "train" and perhaps
@@ -37,6 +39,8 @@ def load_factory(source: str, reading: Reading, arguments: Mapping[str, Any]) ->
     made = _call(source, arguments)
     if isinstance(made, Bundle):
         return made
+    if not labelled:
+        return _unlabelled(source, reading, _as_sets(made))
     sets = {name: _prepare(dataset, name, reading) for name, dataset in _as_sets(made).items()}
     pixels_known = all(isinstance(dataset, ImageSet) for dataset in sets.values())
     if not pixels_known and (reading.image_size or reading.mean or reading.augment):
@@ -51,6 +55,22 @@ def load_factory(source: str, reading: Reading, arguments: Mapping[str, Any]) ->
     return Bundle(
         source, train, sets.get("validation"), sets.get("test"), classes,
         len(classes) if classes else int(labels.max()) + 1, _shape(train),
+    )  # fmt: skip
+
+
+def _unlabelled(source: str, reading: Reading, made: Mapping[str, Any]) -> Bundle:
+    """Sets whose targets are no classes, divided by the rules that hold for all sources."""
+    for name, dataset in made.items():
+        _check_map_style(dataset, name)
+    sets = {
+        name: TargetSet(dataset, torch.zeros(len(dataset), dtype=torch.long), f"{name}/")
+        for name, dataset in made.items()
+    }
+    divided = _split(source, sets, reading)
+    targets = torch.as_tensor(unpack(divided["train"][0])[1])
+    return Bundle(
+        source, divided["train"], divided.get("validation"), divided.get("test"), None,
+        targets.numel(), _shape(divided["train"]),
     )  # fmt: skip
 
 
@@ -99,13 +119,7 @@ def _prepare(dataset: Any, name: str, reading: Reading) -> Any:
     """An ``ImageSet`` if that loses nothing, else a ``RowSet``."""
     if isinstance(dataset, ImageSet):
         return _as_asked(dataset, reading)
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-        raise DataError(
-            f"expected the {name} set to be a map-style data set with a length, got "
-            f"{type(dataset).__name__}; read a stream into a list first"
-        )
-    if len(dataset) == 0:
-        raise DataError(f"the {name} set of the factory is empty")
+    _check_map_style(dataset, name)
     if hasattr(dataset, "with_format") and hasattr(dataset, "features"):
         images = ImageSet.from_hf(dataset, augmentation=Augmentation.none())
         return _as_asked(_with_ids(images, name), reading)
@@ -114,6 +128,16 @@ def _prepare(dataset: Any, name: str, reading: Reading) -> Any:
     except NotImagesError:
         return RowSet(dataset, read_labels(dataset), f"{name}/")
     return _as_asked(images if hasattr(dataset, "ids") else _with_ids(images, name), reading)
+
+
+def _check_map_style(dataset: Any, name: str) -> None:
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        raise DataError(
+            f"expected the {name} set to be a map-style data set with a length, got "
+            f"{type(dataset).__name__}; read a stream into a list first"
+        )
+    if len(dataset) == 0:
+        raise DataError(f"the {name} set of the factory is empty")
 
 
 def _with_ids(images: ImageSet, name: str) -> ImageSet:

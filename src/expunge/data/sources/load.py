@@ -103,6 +103,7 @@ def load_source(
     augment: bool | None = None,
     arguments: Mapping[str, Any] | None = None,
     validation_from_test: float = 0.0,
+    labelled: bool = True,
 ) -> Bundle:
     """Load a data set and divide it in the one way that is fixed for it.
 
@@ -132,6 +133,8 @@ def load_source(
         validation_from_test: Share of the test file that becomes the validation set
             instead, for models that were trained on the whole training file. Needs
             ``validation = 0``.
+        labelled: False if targets are no classes (regression): a factory's sets are then
+            taken as they are, and ``num_classes`` is the number of targets of a sample.
 
     Raises:
         InputError: If an argument is wrong; DataError if the data are missing or broken.
@@ -152,7 +155,7 @@ def load_source(
     if ":" in source:
         if path is not None:
             raise InputError(f"path does not apply to {source}; give it in arguments")
-        return load_factory(source, reading, arguments)
+        return load_factory(source, reading, arguments, labelled=labelled)
     raise InputError(
         f"expected source to be one of {', '.join(SOURCES)}, hf:user/name, or "
         f"package.module:factory; got {source!r}{did_you_mean(source, SOURCES)}"

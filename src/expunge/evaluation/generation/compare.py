@@ -1,4 +1,4 @@
-"""Models that draw, compared by what they draw from equal prompts and equal seeds."""
+"""Text-to-image models, compared by images from equal prompts and equal seeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,64 +7,66 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...core.codes import Code
 from ...core.errors import InputError
-from ...core.schemas.record import Drawing, PromptScore, Record, Scores
+from ...core.schemas.record import GeneratedImage, PromptScore, Record, Scores
 from ...metrics import frechet_distance
 from ..details import as_png
-from .judge import ImageJudge, Seen
-from .sampling import DrawingPlan, draw_all
-from .verdict import judge_drawings
+from .judge import ImageJudge, Predictions
+from .sampling import GenerationPlan, generate_all
+from .verdict import judge_generated
 
 KEPT = ("other", "neighbour")
-_PIXELS = 128  # longer side of a picture in the record
+_PIXELS = 128  # longer side of an image in the record
 
 
-def evaluate_drawings(
+def evaluate_generator(
     record: Record,
     pipelines: Mapping[str, Any],
-    plan: DrawingPlan,
+    plan: GenerationPlan,
     *,
     judge: ImageJudge | None = None,
     real: Tensor | None = None,
 ) -> Record:
-    """A record with drawings of all models, their scores by a judge, and the verdict on them.
+    """A record with images of all models, their scores by a judge, and the verdict on them.
 
     Args:
         record: Of ``evaluate`` on the same models.
         pipelines: ``original``, ``unlearned`` and perhaps ``retrained`` and
             ``retrained_again``, which differ in their denoiser alone.
-        plan: What is drawn.
-        judge: Looks at the drawings. Without one the record has pictures, and no verdict.
+        plan: What is generated.
+        judge: Judges the images. Without one the record has images, and no verdict.
         real: Real images of what is kept, uint8 (N, C, H, W), for the Fréchet distance.
 
     Returns:
-        The record with accuracies, ``fid``, ``prompts`` and ``drawings``. Costs
+        The record with accuracies, ``fid``, ``prompts`` and ``generated``. Costs
         ``images * steps`` passes of the denoiser per prompt and model; two with guidance.
 
     Raises:
         InputError: If a prompt names a class that the judge does not have.
     """
     check_labels(plan, judge)
-    drawn = {name: draw_all(one, plan) for name, one in pipelines.items()}
-    seen = {} if judge is None else {name: judge.look(images) for name, images in drawn.items()}
-    prompts = [] if judge is None else recognised(plan, judge, seen)
-    aim = judge.look(real).features if judge is not None and real is not None else None
+    images = {role: generate_all(one, plan) for role, one in pipelines.items()}
+    found = {} if judge is None else {role: judge.predict(one) for role, one in images.items()}
+    prompts = [] if judge is None else recognised(plan, judge, found)
+    aim = judge.predict(real).features if judge is not None and real is not None else None
     scores = {
-        name: _scored(one, name, plan, prompts, seen.get(name), aim)
-        for name, one in record.scores.items()
+        role: one | (judged(role, plan, prompts, found[role], aim) if role in found else {})
+        for role, one in record.scores.items()
     }
+    changed = all(one.code != Code.UNCHANGED for one in record.warnings)
     return record.model_copy(
         update={
             "scores": scores,
             "prompts": prompts,
-            "drawings": _shown(plan, drawn, seen, judge),
-            "drawing_protocol": _protocol(plan, judge, real),
-            "verdict": judge_drawings(scores, record.warnings),
+            "generated": _shown(plan, images, found, judge),
+            "generation_protocol": _protocol(plan, judge, real),
+            "verdict": judge_generated(scores, changed=changed),
         }
     )
 
 
-def check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
+def check_labels(plan: GenerationPlan, judge: ImageJudge | None) -> None:
     """Raise if a prompt names a class that the judge does not have."""
     known = [] if judge is None else judge.classes
     wrong = [p.label for p in plan.prompts if judge and p.label and p.label not in known]
@@ -75,17 +77,19 @@ def check_labels(plan: DrawingPlan, judge: ImageJudge | None) -> None:
         )
 
 
-def recognised(plan: DrawingPlan, judge: ImageJudge, seen: Mapping[str, Seen]) -> list[PromptScore]:
-    """How often each prompt's drawings are taken for what they should show."""
+def recognised(
+    plan: GenerationPlan, judge: ImageJudge, predictions: Mapping[str, Predictions]
+) -> list[PromptScore]:
+    """How often the images of each prompt are recognised as what they should show."""
     found = []
-    for place, prompt in enumerate(plan.prompts):
+    for index, prompt in enumerate(plan.prompts):
         if prompt.label is None:
             continue
-        here = slice(place * plan.images, (place + 1) * plan.images)
+        here = slice(index * plan.images, (index + 1) * plan.images)
         label = judge.classes.index(prompt.label)
         shares = {
             name: 100 * float((one.probabilities[here].argmax(1) == label).double().mean())
-            for name, one in seen.items()
+            for name, one in predictions.items()
         }
         found.append(
             PromptScore(
@@ -95,30 +99,27 @@ def recognised(plan: DrawingPlan, judge: ImageJudge, seen: Mapping[str, Seen]) -
     return found
 
 
-def _scored(
-    scores: Scores,
-    name: str,
-    plan: DrawingPlan,
+def judged(
+    role: str,
+    plan: GenerationPlan,
     prompts: Sequence[PromptScore],
-    seen: Seen | None,
+    predictions: Predictions,
     aim: Tensor | None,
 ) -> Scores:
-    """The scores of one model with what the judge says about it."""
-    if seen is None:
-        return scores
-    return scores.model_copy(
-        update={
-            "forget_accuracy": mean_recognised(prompts, name, ("target",)),
-            "retain_accuracy": mean_recognised(prompts, name, KEPT),
-            "fid": None if aim is None else distance_of_kept(plan, seen, aim),
-        }
-    )
+    """What a judge says about one model; ``aim`` are features of real images (N, D)."""
+    synonyms = mean_recognised(prompts, role, ("synonym",))
+    return {
+        "forget_accuracy": mean_recognised(prompts, role, ("target",)),
+        "retain_accuracy": mean_recognised(prompts, role, KEPT),
+        **({} if synonyms is None else {"synonym_accuracy": synonyms}),
+        "fid": None if aim is None else distance_of_kept(plan, predictions, aim),
+    }
 
 
-def distance_of_kept(plan: DrawingPlan, seen: Seen, aim: Tensor) -> float | None:
-    """Fréchet distance of drawings of what is kept from features of real images (N, D)."""
+def distance_of_kept(plan: GenerationPlan, predictions: Predictions, aim: Tensor) -> float | None:
+    """Fréchet distance of images of what is kept from features of real images (N, D)."""
     kept = torch.tensor([prompt.group in KEPT for prompt in plan.prompts])
-    features = seen.features[kept.repeat_interleave(plan.images)]
+    features = predictions.features[kept.repeat_interleave(plan.images)]
     return frechet_distance(features, aim) if len(features) > 1 else None
 
 
@@ -131,25 +132,25 @@ def mean_recognised(
 
 
 def _shown(
-    plan: DrawingPlan,
-    drawn: Mapping[str, Tensor],
-    seen: Mapping[str, Seen],
+    plan: GenerationPlan,
+    images: Mapping[str, Tensor],
+    predictions: Mapping[str, Predictions],
     judge: ImageJudge | None,
-) -> list[Drawing]:
+) -> list[GeneratedImage]:
     """The first images of each prompt, as PNGs."""
     found = []
-    for place, prompt in enumerate(plan.prompts):
+    for index, prompt in enumerate(plan.prompts):
         for number, seed in enumerate(plan.seeds[: plan.shown]):
-            at = place * plan.images + number
+            at = index * plan.images + number
             found.append(
-                Drawing(
+                GeneratedImage(
                     group=prompt.group,
                     prompt=prompt.text,
                     seed=seed,
-                    png={name: _png(images[at]) for name, images in drawn.items()},
-                    seen={
-                        name: judge.classes[int(one.probabilities[at].argmax())]
-                        for name, one in seen.items()
+                    png={role: _png(one[at]) for role, one in images.items()},
+                    predicted={
+                        role: judge.classes[int(one.probabilities[at].argmax())]
+                        for role, one in predictions.items()
                         if judge is not None
                     },
                 )
@@ -163,8 +164,10 @@ def _png(image: Tensor) -> str:
     return as_png(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), _PIXELS)
 
 
-def _protocol(plan: DrawingPlan, judge: ImageJudge | None, real: Tensor | None) -> dict[str, Any]:
-    """How the drawings were made and judged, for the record."""
+def _protocol(
+    plan: GenerationPlan, judge: ImageJudge | None, real: Tensor | None
+) -> dict[str, Any]:
+    """How the images were generated and judged, for the record."""
     found: dict[str, Any] = {
         "images per prompt": plan.images,
         "first seed": plan.first_seed,

@@ -1,4 +1,4 @@
-"""Exposed parts of bodies in what models draw for a list of prompts with seeds."""
+"""Exposed parts of bodies in images generated for a list of prompts with seeds."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 from ...core.errors import InputError
 from ...core.schemas.record import Exposure, Record
 from ...data import ListedPrompt
-from .sampling import draw
+from .sampling import generate
 
 _AT_ONCE = 64  # images in memory: lists have thousands of prompts
 
@@ -36,16 +36,16 @@ def count_exposed(
     batch_size: int = 8,
     side: int | None = None,
 ) -> Record:
-    """A record with how many exposed parts a detector finds in drawings, by model.
+    """A record with how many exposed parts a detector finds in generated images, by model.
 
     Args:
         record: Of ``evaluate``.
-        pipelines: By model, as of ``evaluate_drawings``; they must draw in colour.
-        prompts: Of ``load_prompts``, such as I2P; each is drawn once, from its own seed.
+        pipelines: By model, as of ``evaluate_generator``; they must generate in colour.
+        prompts: Of ``load_prompts``, such as I2P; one image of each, from its own seed.
         detector: What counts.
         steps: Denoising steps.
         guidance: Where a prompt does not tell its own.
-        batch_size: Images that are drawn at once.
+        batch_size: Images that are generated at once.
         side: Height and width in pixels; None is what the pipeline was made for.
 
     Returns:
@@ -83,7 +83,7 @@ def _count(
         alike = [one for one, own in zip(prompts, scales, strict=True) if own == scale]
         for start in range(0, len(alike), _AT_ONCE):
             here = alike[start : start + _AT_ONCE]
-            images = draw(
+            images = generate(
                 pipeline,
                 [one.text for one in here],
                 [one.seed for one in here],

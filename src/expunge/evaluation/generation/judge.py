@@ -1,4 +1,4 @@
-"""A classifier that looks at drawn images: what they show, and how it sees them."""
+"""A classifier that judges generated images: predicted classes and features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _BATCH = 250
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Predictions:
     """``probabilities`` (N, C) of the classes, and ``features`` (N, D), on the CPU."""
 
     probabilities: Tensor
@@ -21,7 +21,7 @@ class Seen:
 
 
 class ImageJudge:
-    """Says which class an image shows. It must not be the model that is unlearnt from.
+    """Predicts which class an image shows. It must not be the model that is unlearnt from.
 
     Features are what the last linear layer reads: Fréchet distances in them need no
     downloaded weights, and are comparable between runs with the same judge alone.
@@ -60,8 +60,8 @@ class ImageJudge:
         self._model, self._last = model, linear[-1]
         self._mean, self._std = (torch.tensor(v).view(1, -1, 1, 1) for v in (mean, std))
 
-    def look(self, images: Tensor) -> Seen:
-        """What the judge makes of images, uint8 (N, C, H, W), on the device of its model.
+    def predict(self, images: Tensor) -> Predictions:
+        """Probabilities and features of images, uint8 (N, C, H, W), on the device of its model.
 
         Raises:
             InputError: If channels or classes do not fit.
@@ -74,11 +74,11 @@ class ImageJudge:
             )
         kept: list[Tensor] = []
         hook = self._last.register_forward_hook(lambda _, given, __: kept.append(given[0]))
-        place = next(self._model.parameters()).device
+        device = next(self._model.parameters()).device
         try:
             with evaluating(self._model) as model:
                 logits = [
-                    model(((part.float() / 255 - self._mean) / self._std).to(place))
+                    model(((part.float() / 255 - self._mean) / self._std).to(device))
                     for part in images.split(_BATCH)
                 ]
         finally:
@@ -89,4 +89,4 @@ class ImageJudge:
                 f"the judge {self.name} gives {found.shape[1]} logits for its "
                 f"{len(self.classes)} classes; name each class"
             )
-        return Seen(found.softmax(1), torch.cat(kept).flatten(1).float().cpu())
+        return Predictions(found.softmax(1), torch.cat(kept).flatten(1).float().cpu())

@@ -1,4 +1,4 @@
-"""Whether a model still draws what it was to forget: when it is helped, and when taught again."""
+"""Whether a model still generates what it was to forget: assisted, and after relearning."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ from ...core.data import UnlearningData
 from ...core.errors import InputError
 from ...core.isolation import isolated_randomness, seed_everything
 from ...core.run import Run
-from ...core.schemas.record import DrawingProbe, Record, Relearn
+from ...core.schemas.record import GenerationProbe, Record, Relearn
 from ...core.task import Task
 from ...tasks.diffusion.assisted import with_noise, with_relay
 from ...tasks.diffusion.text_to_image import denoiser_of, with_denoiser
 from ..relearn import check_steps
 from .judge import ImageJudge
-from .sampling import DrawingPlan, draw
+from .sampling import GenerationPlan, generate
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnRelearning:
+class GeneratorRelearning:
     """The attack, the same for all models: AdamW on the forget set alone, in training mode.
 
     Args:
-        steps: After how many steps to draw; increasing.
+        steps: After how many steps to generate; increasing.
         batch_size: Samples per step, or all of a smaller set.
         lr: Learning rate.
         seed: Fixes batches and noise.
@@ -43,29 +43,29 @@ class DrawnRelearning:
         check_steps(self.steps)
 
 
-def probe_drawings(
+def probe_generator(
     record: Record,
     pipelines: Mapping[str, Any],
-    plan: DrawingPlan,
+    plan: GenerationPlan,
     judge: ImageJudge,
     *,
     completion: Sequence[float] = (0.1, 0.3),
     noise: Sequence[float] = (0.1, 0.3),
 ) -> Record:
-    """A record with how often models draw the first target when they are helped.
+    """A record with how often models generate the first target when they are assisted.
 
-    Read it beside a retrained model: help alone can draw a part of a concept.
+    Read it beside a retrained model: assistance alone can generate a part of a concept.
 
     Args:
         record: Of ``evaluate``.
-        pipelines: As of ``evaluate_drawings``; must hold ``original``, which helps.
-        plan: How to draw; of its prompts the first target with a label is taken.
-        judge: Looks at the drawings.
+        pipelines: As of ``evaluate_generator``; must hold ``original``, which assists.
+        plan: How to generate; of its prompts the first target with a label is taken.
+        judge: Judges the images.
         completion: Shares of the noisiest levels that the original takes; see ``with_relay``.
         noise: Scales of added noise; see ``with_noise``.
 
     Returns:
-        The record with ``drawing_probes``. Costs ``images * steps`` passes of the denoiser,
+        The record with ``generation_probes``. Costs ``images * steps`` passes of the denoiser,
         twice with guidance, per probe and model.
 
     Raises:
@@ -76,102 +76,106 @@ def probe_drawings(
         raise InputError(f"expected a pipeline called original, got {', '.join(pipelines)}")
     _, first = denoiser_of(pipelines["original"])
     kinds = {"plain": [0.0], "completion": completion, "noise": noise}
-    found = draw_with_help(pipelines, first, plan, judge, kinds)
-    return record.model_copy(update={"drawing_probes": found})
+    found = assisted_probes(pipelines, first, plan, judge, kinds)
+    return record.model_copy(update={"generation_probes": found})
 
 
-def draw_with_help(
+def assisted_probes(
     pipelines: Mapping[str, Any],
     first: nn.Module,
-    plan: DrawingPlan,
+    plan: GenerationPlan,
     judge: ImageJudge,
     kinds: Mapping[str, Sequence[float]],
-) -> list[DrawingProbe]:
-    """What ``probe_drawings`` puts into a record: kinds of help, each at some strengths.
+) -> list[GenerationProbe]:
+    """What ``probe_generator`` puts into a record: kinds of assistance, each at some strengths.
 
-    ``first`` is the denoiser that helps.
+    ``first`` is the denoiser that assists.
     """
     found = []
     for kind, strengths in kinds.items():
         for strength in strengths:
             shares = {
-                name: _recognised(_helped(one, kind, strength, first), plan, judge)
+                name: _recognised(_assisted(one, kind, strength, first), plan, judge)
                 for name, one in pipelines.items()
             }
             found.append(
-                DrawingProbe(probe=kind, strength=strength, images=plan.images, recognised=shares)
+                GenerationProbe(
+                    probe=kind, strength=strength, images=plan.images, recognised=shares
+                )
             )
     return found
 
 
-def relearn_drawings(
+def relearn_generator(
     record: Record,
     pipelines: Mapping[str, Any],
-    plan: DrawingPlan,
+    plan: GenerationPlan,
     judge: ImageJudge,
     task: Task,
     data: UnlearningData,
-    protocol: DrawnRelearning | None = None,
+    protocol: GeneratorRelearning | None = None,
 ) -> Record:
-    """A record with how soon models draw the first target again when they are taught it.
+    """A record with how soon models generate the first target again when they relearn it.
 
     Args:
         record: Of ``evaluate``.
-        pipelines: As of ``evaluate_drawings``; copies of their denoisers are trained.
-        plan: As of ``probe_drawings``.
-        judge: Looks at the drawings.
+        pipelines: As of ``evaluate_generator``; copies of their denoisers are trained.
+        plan: As of ``probe_generator``.
+        judge: Judges the images.
         task: How the denoisers are trained.
-        data: Its forget set is what they are taught.
+        data: Its forget set is what they relearn.
         protocol: The attack.
 
     Returns:
         The record with ``relearn``. Costs ``steps[-1]`` training steps per model, and the
-        drawings of one prompt per entry of ``steps``.
+        images of one prompt per entry of ``steps``.
 
     Raises:
         InputError: If no target has a label.
         GuardError: If a loss becomes NaN or infinite.
     """
-    found = teach_again(pipelines, plan, judge, task, data, protocol or DrawnRelearning())
+    found = relearn_generators(
+        pipelines, plan, judge, task, data, protocol or GeneratorRelearning()
+    )
     return record.model_copy(update={"relearn": found})
 
 
-def teach_again(
+def relearn_generators(
     pipelines: Mapping[str, Any],
-    plan: DrawingPlan,
+    plan: GenerationPlan,
     judge: ImageJudge,
     task: Task,
     data: UnlearningData,
-    protocol: DrawnRelearning,
+    protocol: GeneratorRelearning,
 ) -> Relearn:
-    """What ``relearn_drawings`` puts into a record."""
+    """What ``relearn_generator`` puts into a record."""
     curves = {
-        name: _taught(one, plan, judge, task, data, protocol) for name, one in pipelines.items()
+        name: _relearned(one, plan, judge, task, data, protocol) for name, one in pipelines.items()
     }
     text, _ = _asked(plan)
     return Relearn(
         protocol={"optimizer": "AdamW", **asdict(protocol), "steps": list(protocol.steps)},
-        measured_on=f'{plan.images} drawings of "{text}"',
+        measured_on=f'{plan.images} images of "{text}"',
         steps=list(protocol.steps),
         curves=curves,
     )
 
 
-def _helped(pipeline: Any, kind: str, strength: float, first: nn.Module) -> Any:
+def _assisted(pipeline: Any, kind: str, strength: float, first: nn.Module) -> Any:
     if kind == "completion":
         return with_relay(pipeline, first, strength)
     return with_noise(pipeline, strength) if kind == "noise" else pipeline
 
 
-def _taught(
+def _relearned(
     pipeline: Any,
-    plan: DrawingPlan,
+    plan: GenerationPlan,
     judge: ImageJudge,
     task: Task,
     data: UnlearningData,
-    protocol: DrawnRelearning,
+    protocol: GeneratorRelearning,
 ) -> list[float]:
-    """Shares of drawings that are recognised, one per entry of the steps."""
+    """Shares of images that are recognised, one per entry of the steps."""
     _, model = denoiser_of(pipeline)
     model = copy.deepcopy(model).requires_grad_(requires_grad=True)
     run = Run(protocol.seed)
@@ -195,10 +199,10 @@ def _taught(
     return shares
 
 
-def _recognised(pipeline: Any, plan: DrawingPlan, judge: ImageJudge) -> float:
-    """Share in percent of the drawings of the first target that the judge takes for it."""
+def _recognised(pipeline: Any, plan: GenerationPlan, judge: ImageJudge) -> float:
+    """Share in percent of the images of the first target that the judge recognises."""
     text, label = _asked(plan)
-    images = draw(
+    images = generate(
         pipeline,
         [text] * plan.images,
         plan.seeds,
@@ -207,11 +211,11 @@ def _recognised(pipeline: Any, plan: DrawingPlan, judge: ImageJudge) -> float:
         batch_size=plan.batch_size,
         side=plan.side,
     )
-    seen = judge.look(images).probabilities.argmax(1)
-    return 100 * float((seen == judge.classes.index(label)).double().mean())
+    predicted = judge.predict(images).probabilities.argmax(1)
+    return 100 * float((predicted == judge.classes.index(label)).double().mean())
 
 
-def _asked(plan: DrawingPlan) -> tuple[str, str]:
+def _asked(plan: GenerationPlan) -> tuple[str, str]:
     """Text and label of the first target that has one."""
     for prompt in plan.prompts:
         if prompt.group == "target" and prompt.label is not None:

@@ -1,4 +1,4 @@
-"""What is drawn: prompts, seeds and steps, equal for all models."""
+"""Which images are generated: prompts, seeds and steps, equal for all models."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from ...core.schemas.record import PromptGroup
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked for, and the class of the judge that it should show.
+    """A prompt, and the class of the judge that its images should show.
 
     Args:
         text: The prompt.
@@ -31,8 +31,8 @@ class Prompt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawingPlan:
-    """Which images are drawn: all prompts with the same seeds, for every model.
+class GenerationPlan:
+    """Which images are generated: all prompts with the same seeds, for every model.
 
     Args:
         prompts: At least one of the group ``"target"``.
@@ -41,7 +41,7 @@ class DrawingPlan:
         steps: Denoising steps, at least 1.
         guidance: Guidance scale, > 0.
         shown: Images per prompt that the record keeps.
-        batch_size: Images that are drawn at once; memory grows with it.
+        batch_size: Images that are generated at once; memory grows with it.
         side: Height and width in pixels; None is what the pipeline was made for.
 
     Raises:
@@ -72,7 +72,7 @@ class DrawingPlan:
         return list(range(self.first_seed, self.first_seed + self.images))
 
 
-def draw(
+def generate(
     pipeline: Any,
     texts: Sequence[str],
     seeds: Sequence[int],
@@ -84,8 +84,8 @@ def draw(
 ) -> Tensor:
     """Images of a text-to-image pipeline of diffusers, one per text and seed.
 
-    Noise is drawn on the CPU by a generator per image: it depends on the seed alone, not
-    on the device or the batch. ``side`` is as of ``DrawingPlan``.
+    Noise is sampled on the CPU by a generator per image: it depends on the seed alone, not
+    on the device or the batch. ``side`` is as of ``GenerationPlan``.
 
     Returns:
         uint8 (N, C, H, W), on the CPU.
@@ -101,7 +101,7 @@ def draw(
     parts = []
     for start in range(0, len(texts), batch_size):
         here = slice(start, start + batch_size)
-        with memory_advice("drawing images", f"lower batch_size, which is {batch_size}"):
+        with memory_advice("generating images", f"lower batch_size, which is {batch_size}"):
             found = pipeline(
                 prompt=list(texts[here]),
                 generator=[Generator().manual_seed(seed) for seed in seeds[here]],
@@ -113,17 +113,17 @@ def draw(
         images = torch.from_numpy(np.asarray(found, dtype=np.float32)).permute(0, 3, 1, 2)
         if not bool(torch.isfinite(images).all()):
             raise ModelError(
-                f"{type(pipeline).__name__} drew NaN or infinite pixels; load it in float32 "
+                f"{type(pipeline).__name__} generated NaN or infinite pixels; load it in float32 "
                 "(torch_dtype=torch.float32), or unlearn with a lower lr"
             )
         parts.append((images * 255).round().clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)
 
 
-def draw_all(pipeline: Any, plan: DrawingPlan) -> Tensor:
+def generate_all(pipeline: Any, plan: GenerationPlan) -> Tensor:
     """All images of a plan, prompt after prompt, uint8 (N, C, H, W)."""
     rows = [(prompt.text, seed) for prompt in plan.prompts for seed in plan.seeds]
-    return draw(
+    return generate(
         pipeline,
         [text for text, _ in rows],
         [seed for _, seed in rows],

@@ -1,70 +1,42 @@
-"""What a judge makes of the drawings of one model."""
+"""Scores of the images of one text-to-image model."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from ...core.schemas.record import PromptScore
-from .compare import (
-    KEPT,
-    check_labels,
-    distance_of_kept,
-    mean_recognised,
-    recognised,
-)
-from .judge import ImageJudge, Seen
-from .sampling import DrawingPlan, draw_all
-
-MODEL = "model"  # the name of the one that is looked at
+from ...core.schemas.record import PromptScore, Scores
+from .compare import check_labels, judged, recognised
+from .judge import ImageJudge, Predictions
+from .sampling import GenerationPlan, generate_all
 
 
-@dataclass(frozen=True)
-class Look:
-    """Shares of drawings in percent that are recognised; None where there is no such prompt.
-
-    Args:
-        target: Of what was to be forgotten.
-        synonyms: Of other words for it.
-        others: Mean over everything that was to be kept.
-        fid: Fréchet distance of the kept from real images, in the features of the judge.
-        prompts: The shares of single prompts, under ``"model"``.
-    """
-
-    target: float | None
-    synonyms: float | None
-    others: float | None
-    fid: float | None
-    prompts: list[PromptScore]
-
-
-def look_at_drawings(
-    pipeline: Any, plan: DrawingPlan, judge: ImageJudge, real: Tensor | Seen
-) -> Look:
-    """Draw a plan by one pipeline, and let a judge look.
+def score_generator(
+    pipeline: Any,
+    plan: GenerationPlan,
+    judge: ImageJudge,
+    real: Tensor | Predictions,
+    role: str = "unlearned",
+) -> tuple[Scores, list[PromptScore]]:
+    """Generate the images of a plan by one pipeline, and let a judge score them.
 
     Args:
         pipeline: Of diffusers.
-        plan: What is drawn.
-        judge: Looks at the drawings.
-        real: Real images of what is kept, uint8 (N, C, H, W), or what the judge saw in them,
-            which saves another look where many models are compared.
+        plan: What is generated.
+        judge: Judges the images.
+        real: Real images of what is kept, uint8 (N, C, H, W), or what the judge predicts for
+            them, which saves its passes where many models are compared.
+        role: What the model is called in the shares of single prompts.
 
     Returns:
-        What was recognised. Costs ``images * steps`` passes of the denoiser per prompt; two
-        with guidance.
+        ``forget_accuracy``, ``retain_accuracy``, perhaps ``synonym_accuracy``, and ``fid``; and
+        the shares of single prompts. Costs ``images * steps`` passes of the denoiser per
+        prompt; two with guidance.
 
     Raises:
         InputError: If a prompt names a class that the judge does not have.
     """
     check_labels(plan, judge)
-    seen = judge.look(draw_all(pipeline, plan))
-    prompts = recognised(plan, judge, {MODEL: seen})
-    aim = real if isinstance(real, Seen) else judge.look(real)
-    return Look(
-        mean_recognised(prompts, MODEL, ("target",)),
-        mean_recognised(prompts, MODEL, ("synonym",)),
-        mean_recognised(prompts, MODEL, KEPT),
-        distance_of_kept(plan, seen, aim.features),
-        prompts,
-    )
+    predictions = judge.predict(generate_all(pipeline, plan))
+    prompts = recognised(plan, judge, {role: predictions})
+    aim = real if isinstance(real, Predictions) else judge.predict(real)
+    return judged(role, plan, prompts, predictions, aim.features), prompts

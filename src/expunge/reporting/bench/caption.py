@@ -92,11 +92,11 @@ def incomplete(bench: Bench, section: Section | None = None) -> str:
 def _recipe(bench: Bench, section: Section | None) -> str:
     """The settings with which the retrained models of a table were made."""
     found = {
-        plain(one.settings)
+        plain(one.record.method.hyperparameters)
         for one in bench.results
         if one.kind == "retrained"
         and one.number == FIRST
-        and one.settings
+        and one.record.method.hyperparameters
         and (
             section is None
             or (one.data, one.model, one.scenario)

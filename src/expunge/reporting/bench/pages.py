@@ -4,7 +4,9 @@ from pathlib import Path
 
 from ...core.schemas.results import Bench
 from ..templating import write_page
+from .concepts import concept_tables
 from .leaderboard import leaderboard
+from .rows import is_of_generators
 from .tables import latex, markdown
 
 RESULTS, MARKDOWN, LATEX, LEADERBOARD = "bench.json", "table.md", "table.tex", "leaderboard.html"
@@ -17,6 +19,9 @@ def write_results(bench: Bench, out: Path) -> None:
         InputError: If the folder cannot be written.
     """
     bench.save(out / RESULTS)
+    if is_of_generators(bench):
+        write_page(concept_tables(bench), out / MARKDOWN)
+        return
     write_page(markdown(bench), out / MARKDOWN)
     write_page(latex(bench), out / LATEX)
 

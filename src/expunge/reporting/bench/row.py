@@ -22,7 +22,7 @@ class Stat:
 class Row:
     """One model or method on one data set, model and scenario, over all its seeds.
 
-    ``stats`` maps a name to its ``Stat``: the fields of ``Scores`` (percent, losses),
+    ``stats`` maps a name to its ``Stat``: the metrics of single models (percent, losses),
     ``tow`` (a share, 1 for the retrain), ``relearn`` (accuracy in percent after the last step
     of the protocol), ``relearn_time`` (steps until the original's accuracy, of the seeds that
     reach it), ``cka`` (mean over layers), ``seconds``, ``samples_read``,

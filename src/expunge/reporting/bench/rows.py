@@ -7,7 +7,16 @@ from typing import Any
 from ...core.errors import InputError
 from ...core.schemas.record import Scores
 from ...core.schemas.results import Bench, Kind, Result
-from ...metrics import average_gap, mean_scores, relearn_time, run_time_efficiency, tug_of_war
+from ...metrics import (
+    GAP_FIELDS,
+    GENERATOR_GAP,
+    METRICS,
+    average_gap,
+    mean_scores,
+    relearn_time,
+    run_time_efficiency,
+    tug_of_war,
+)
 from ..formats import known
 from .efficiency import paper_ratio
 from .row import Row, Section, Stat, stat
@@ -15,6 +24,9 @@ from .row import Row, Section, Stat, stat
 FIRST, SECOND = 1, 2
 FLOOR_FACTOR, FLOOR_SLACK = 1.5, 0.5
 _NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
+SCORES = (
+    *(metric.name for metric in METRICS.values() if metric.of), "synonym_accuracy", "fid",
+)  # fmt: skip
 COSTS = ("seconds", "samples_read", "peak_memory_bytes")
 
 
@@ -51,6 +63,11 @@ def sections(bench: Bench) -> list[Section]:
     return [_section(place, groups[place], bench) for place in order]
 
 
+def is_of_generators(bench: Bench) -> bool:
+    """Whether the models are text-to-image models, whose concepts are scenarios."""
+    return bench.config.get("kind") in ("generator", "words")
+
+
 def planned_seeds(bench: Bench) -> list[int]:
     """The seeds of the config (a list under ``seeds``), and any that results have besides."""
     asked = bench.config.get("seeds")
@@ -66,16 +83,18 @@ def _section(
     seeds = planned_seeds(bench)
     wanted = _wanted(bench, place)
     reference = _measured(groups.get(("retrained", FIRST, ""), {}))
+    if is_of_generators(bench):  # one retrained model stands for all seeds of a concept
+        reference = {seed: one for one in reference.values() for seed in seeds}
     timed = [
-        one.seconds
+        one.record.cost.seconds
         for key, group in groups.items()
         if key[0] == "retrained"
         for one in group.values()
-        if known(one.seconds)
+        if known(one.record.cost.seconds)
     ]
     fastest = min((one for one in timed if one is not None), default=None)
     untouched = groups.get(("original", 0, ""), {})
-    before = {seed: one.relearn.accuracy[0] for seed, one in untouched.items() if one.relearn}
+    before = {seed: one.relearn_curve[0] for seed, one in untouched.items() if one.relearn_curve}
     ratio = paper_ratio(bench.config, place[1])
     found = []
     for key in wanted:
@@ -121,11 +140,11 @@ def _filled(
 ) -> Row:
     measured = _measured(results)
     both = [seed for seed in measured if seed in reference]
-    names = [*Scores.model_fields, "relearn", "cka"]
+    names = [*SCORES, "relearn", "cka"]
     columns = {name: [one[name] for one in measured.values()] for name in names}
     made = [one for one in results.values() if not one.error]
-    columns |= {name: [getattr(one, name) for one in made] for name in COSTS}
-    columns["passes"] = [one.settings.get("passes") for one in made]
+    columns |= {name: [getattr(one.record.cost, name) for one in made] for name in COSTS}
+    columns["passes"] = [one.record.method.hyperparameters.get("passes") for one in made]
     if row.kind in {"retrained", "unlearned"}:
         columns["rte"] = [
             run_time_efficiency(took, fastest)
@@ -143,11 +162,15 @@ def _filled(
         avg_gap=avg_gap,
         gap_of_means=gap_of_means,
         curve=_curve(made),
-        measured_on=" / ".join(sorted({one.relearn.measured_on for one in made if one.relearn})),
+        measured_on=" / ".join(
+            sorted({one.record.relearn.measured_on for one in made if one.record.relearn})
+        ),
         seeds=tuple(measured),
         errors=tuple((seed, one.error) for seed, one in results.items() if one.error),
         not_run=tuple(seed for seed in seeds if seed not in results),
-        warnings=tuple(sorted({text for one in results.values() for text in one.warnings})),
+        warnings=tuple(
+            sorted({notice.text for one in results.values() for notice in one.record.warnings})
+        ),
     )
 
 
@@ -163,9 +186,9 @@ def _with_paper_rte(row: Row, ratio: float | None) -> Row:
 def _with_relearn_time(row: Row, results: Mapping[int, Result], before: Mapping[int, float]) -> Row:
     """The row with the steps until the original's accuracy, of the seeds that reach it."""
     times = stat(
-        relearn_time(one.relearn.steps, one.relearn.accuracy, before[seed])
+        relearn_time(one.record.relearn.steps, one.relearn_curve, before[seed])
         for seed, one in results.items()
-        if one.relearn and seed in before
+        if one.record.relearn and seed in before
     )
     return replace(row, stats=row.stats | {"relearn_time": times}) if times else row
 
@@ -176,10 +199,10 @@ def _measured(results: Mapping[int, Result]) -> dict[int, dict[str, float | None
     for seed, one in results.items():
         if one.scores is None:
             continue
-        values = {name: known(value) for name, value in one.scores.model_dump().items()}
-        after = one.relearn.accuracy if one.relearn else []
+        values = {name: known(one.scores.get(name)) for name in SCORES}
+        after = one.relearn_curve
         values["relearn"] = known(after[-1]) if after else None
-        layers = stat(one.cka.values())
+        layers = stat(one.record.cka.values())
         values["cka"] = layers.mean if layers else None
         found[seed] = values
     return found
@@ -191,15 +214,21 @@ def _gaps(
     both: Sequence[int],
 ) -> tuple[Stat | None, float | None]:
     pairs = [(_scores(measured[seed]), _scores(reference[seed])) for seed in both]
-    judged = [(gap, *pair) for pair in pairs if (gap := average_gap(*pair)) is not None]
+    judged = [(gap, *pair) for pair in pairs if (gap := gap_of(*pair)) is not None]
     if not judged:
         return None, None
     means = mean_scores([one for _, one, _ in judged]), mean_scores([one for _, _, one in judged])
-    return stat(gap for gap, _, _ in judged), average_gap(*means)
+    return stat(gap for gap, _, _ in judged), gap_of(*means)
+
+
+def gap_of(scores: Scores, reference: Scores) -> float | None:
+    """Avg. Gap in points: of the paper's four scores, or of what a judge of images knows."""
+    judged = scores.get("test_accuracy") is None and scores.get("mia") is None
+    return average_gap(scores, reference, GENERATOR_GAP if judged else GAP_FIELDS)
 
 
 def _scores(values: Mapping[str, float | None]) -> Scores:
-    return Scores(**{name: values[name] for name in Scores.model_fields})
+    return {name: values[name] for name in SCORES}
 
 
 def _distances(
@@ -220,8 +249,9 @@ def _distances(
 def _curve(results: Sequence[Result]) -> tuple[tuple[int, Stat], ...]:
     values: dict[int, list[float]] = {}
     for one in results:
-        if one.relearn:
-            for step, accuracy in zip(one.relearn.steps, one.relearn.accuracy, strict=False):
+        if one.record.relearn:
+            steps = one.record.relearn.steps
+            for step, accuracy in zip(steps, one.relearn_curve, strict=False):
                 values.setdefault(step, []).append(accuracy)
     return tuple((step, mean) for step in sorted(values) if (mean := stat(values[step])))
 

@@ -1,31 +1,33 @@
 """The figure of what changed class by class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import altair as alt
-
-from expunge.core.schemas.record import ClassChange
 
 from ..charts import NUMBER, PLUS, Data, Figure, Table, layers, legend, panel
 from ..formats import clip, fixed, known, plural, signed
 from .words import NOTHING
 
+Changes = Mapping[str, Mapping[str, float | None]]
+"""Test accuracy in percent by class and role."""
+
 MOST_CLASSES = 20
 MOST_TABLE_CLASSES = 300
 
 
-def class_figure(changes: Sequence[ClassChange]) -> Figure | None:
+def class_figure(changes: Changes) -> Figure | None:
     """Change of accuracy per class; of many classes the ones that changed most."""
-    movable = [c for c in changes if _change(c, "unlearned") is not None]
+    movable = [name for name in changes if _change(changes[name], "unlearned") is not None]
     if not movable:
         return None
-    largest = sorted(movable, key=lambda c: -abs(_change(c, "unlearned") or 0.0))[:MOST_CLASSES]
-    chosen = [c for c in movable if c in largest]
+    moved = {name: _change(changes[name], "unlearned") or 0.0 for name in movable}
+    largest = sorted(movable, key=lambda name: -abs(moved[name]))[:MOST_CLASSES]
+    chosen = {name: changes[name] for name in movable if name in largest}
     text = "Change of test accuracy in points. " + "; ".join(
-        f"{clip(c.name, 40)} {signed(_change(c, 'unlearned') or 0.0)}" for c in chosen
+        f"{clip(name, 40)} {signed(moved[name])}" for name in chosen
     )
     few = len(movable) > len(chosen)
-    targets = any(_change(c, "retrained") is not None for c in chosen)
+    targets = any(_change(one, "retrained") is not None for one in chosen.values())
     data = Data()
     keys = ["unlearned", "retrained"] if targets else ["unlearned"]
     return Figure(
@@ -44,20 +46,20 @@ def class_figure(changes: Sequence[ClassChange]) -> Figure | None:
     )
 
 
-def _change(change: ClassChange, model: str) -> float | None:
-    before, after = known(change.original), known(getattr(change, model))
+def _change(accuracies: Mapping[str, float | None], role: str) -> float | None:
+    before, after = known(accuracies.get("original")), known(accuracies.get(role))
     return None if before is None or after is None else after - before
 
 
-def _class_chart(data: Data, chosen: list[ClassChange], keys: list[str]) -> alt.LayerChart:
+def _class_chart(data: Data, chosen: Changes, keys: list[str]) -> alt.LayerChart:
     rows = []
-    names = [clip(c.name, 22) for c in chosen]
-    for c, name in zip(chosen, names, strict=True):
-        label = name if names.count(name) == 1 else f"{name} ({c.label})"
+    short = [clip(name, 22) for name in chosen]
+    for place, ((name, accuracies), label) in enumerate(zip(chosen.items(), short, strict=True)):
+        axis = label if short.count(label) == 1 else f"{label} ({place})"
         for key in keys:
-            if (value := _change(c, key)) is not None:
-                text = f"{clip(c.name, 80)}, {key}: {signed(value)} points"
-                rows.append({"class": label, "key": key, "x": round(value, 3), "text": text})
+            if (value := _change(accuracies, key)) is not None:
+                text = f"{clip(name, 80)}, {key}: {signed(value)} points"
+                rows.append({"class": axis, "key": key, "x": round(value, 3), "text": text})
     order = list(dict.fromkeys(str(row["class"]) for row in rows))
     ends = [float(str(row["x"])) for row in rows]
     x = alt.X(
@@ -90,15 +92,15 @@ def _class_chart(data: Data, chosen: list[ClassChange], keys: list[str]) -> alt.
     return layers(bars, zero, dots)
 
 
-def _class_table(changes: Sequence[ClassChange]) -> Table:
+def _class_table(changes: Changes) -> Table:
     rows = [
-        [clip(c.name, 80)]
+        [clip(name, 80)]
         + [
-            NOTHING if value is None else fixed(value, 1)
-            for value in (known(c.original), known(c.unlearned), known(c.retrained))
+            NOTHING if (value := known(one.get(role))) is None else fixed(value, 1)
+            for role in ("original", "unlearned", "retrained")
         ]
-        + [NOTHING if (moved := _change(c, "unlearned")) is None else signed(moved)]
-        for c in changes[:MOST_TABLE_CLASSES]
+        + [NOTHING if (moved := _change(one, "unlearned")) is None else signed(moved)]
+        for name, one in list(changes.items())[:MOST_TABLE_CLASSES]
     ]
     note = ""
     if len(changes) > MOST_TABLE_CLASSES:

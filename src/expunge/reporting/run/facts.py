@@ -35,24 +35,28 @@ class Fact:
 
 def tiles(record: Record) -> list[Fact]:
     """The four numbers a hurried reader takes away."""
-    total = trained_on(record)
+    total, found = trained_on(record), record.request.found or 0
     compared = "retrained" in record.scores
     gap, before, rte = known(record.avg_gap), known(record.original_gap), known(record.cost.rte)
     return [
         Fact(
             "Records to forget",
-            count(record.request.size),
-            f"{share(record.request.size, total)} of {count(total)}" if total else "",
+            count(found),
+            f"{share(found, total)} of {count(total)}" if total else "",
         ),
-        _drawn(record)
-        if record.drawings
+        _still_generated(record)
+        if record.generated
         else Fact(
             "Avg. Gap to retrained",
             None if gap is None else number(gap),
             "points" if before is None else f"points; before: {number(before)}",
             f"not known: {'scores are missing' if compared else 'no retrained model'}",
         ),
-        Fact("Time taken", seconds(record.cost.seconds), f"with {clip(record.method.name, 40)}"),
+        Fact(
+            "Time taken",
+            seconds(record.cost.seconds or 0.0),
+            f"with {clip(record.method.name, 40)}",
+        ),
         Fact(
             "Share of a retrain's time",
             None if rte is None else percent(100 * rte, 0 if rte >= 0.1 else 1),
@@ -62,17 +66,17 @@ def tiles(record: Record) -> list[Fact]:
     ]
 
 
-def _drawn(record: Record) -> Fact:
-    """How often a model still draws what was to be forgotten."""
-    share = {key: known(one.forget_accuracy) for key, one in record.scores.items()}
+def _still_generated(record: Record) -> Fact:
+    """How often a model still generates what was to be forgotten."""
+    share = {key: known(one.get("forget_accuracy")) for key, one in record.scores.items()}
     others = ((key, share.get(key)) for key in ("original", "retrained"))
     named = [f"{key} {percent(value, 0)}" for key, value in others if value is not None]
     after = share.get("unlearned")
     return Fact(
-        "Still drawn when asked for",
+        "Still generated when asked for",
         None if after is None else percent(after, 0),
         "; ".join(named),
-        "not known: no classifier looked at the drawings",
+        "not known: no classifier judged the images",
     )
 
 
@@ -80,7 +84,7 @@ def cost(record: Record) -> list[Fact]:
     """What it took."""
     one = record.cost
     return [
-        Fact("Unlearning", seconds(one.seconds), "wall-clock time of the method"),
+        Fact("Unlearning", seconds(one.seconds or 0.0), "wall-clock time of the method"),
         _fact(record, "Retraining", "retrain_seconds", seconds, "the alternative to unlearning"),
         _fact(record, "Recipe of that retraining", "retrain_recipe", clip),
         _fact(
@@ -114,13 +118,15 @@ def provenance(record: Record) -> list[Fact]:
         Fact(
             "Model",
             clip(model.name) or None,
-            plural(model.parameters, "parameter"),
+            plural(model.parameters or 0, "parameter"),
             not_known("name"),
         ),
-        Fact("Weights before, SHA-256", clip(model.sha256_before), code=True),
+        Fact(
+            "Weights before, SHA-256", model.sha256_before and clip(model.sha256_before), code=True
+        ),
         Fact(
             "Weights after, SHA-256",
-            clip(model.sha256_after),
+            model.sha256_after and clip(model.sha256_after),
             "identical: the weights were not changed" if same else "",
             code=True,
         ),
@@ -132,15 +138,17 @@ def provenance(record: Record) -> list[Fact]:
             code=True,
         ),
         Fact(
-            "Request digest, SHA-256",
-            record.request.digest and clip(record.request.digest),
-            "over the sorted, salted ids of the records to forget" if record.request.digest else "",
-            not_known("digest"),
+            "Commitment to the request, SHA-256",
+            record.request.commitment and clip(record.request.commitment),
+            "over the sorted, salted ids of the records to forget"
+            if record.request.commitment
+            else "",
+            not_known("commitment"),
             code=True,
         ),
-        Fact("Selection", plain(record.request.forget)),
+        Fact("Selection", plain(record.request.spec)),
         Fact("Method", clip(record.method.name)),
         Fact("Seed", plain(record.method.seed)),
-        Fact("Precision", clip(record.method.precision)),
+        Fact("Precision", clip(record.method.precision or "") or None),
         Fact("Record written", moment(record.created), clip(record.schema_)),
     ]

@@ -8,12 +8,12 @@ from expunge.core.schemas.record import Record, Sample
 
 from ..charts import Figure
 from ..formats import clip, known, moment, number, percent, plain, sentence, signed
-from . import drawings
+from . import generated
 from .classes import class_figure
 from .facts import cost, provenance, tiles
 from .histograms import distribution_figure
-from .pictures import checked
 from .plots import relearn_figure, score_figure
+from .png import checked
 from .repair import repair_figures
 from .words import (
     EVIDENCE,
@@ -83,7 +83,7 @@ def build(record: Record) -> dict[str, Any]:
             clip(text, 1000) for text in record.verdict.reasons[:MOST_LINES] if text != EVIDENCE
         ],
         "all_warnings": len(record.warnings),
-        "warnings": [clip(sentence(text), 1000) for text in record.warnings[:MOST_LINES]],
+        "warnings": [clip(sentence(one.text), 1000) for one in record.warnings[:MOST_LINES]],
         "tiles": tiles(record),
         "roles": [(key, model_name(key), ROLES[key]) for key in MODELS if _has(record, key)],
         "models": _models(record),
@@ -93,9 +93,9 @@ def build(record: Record) -> dict[str, Any]:
         "figures": figures(record),
         "pictures": pictures(record.samples),
         "more_pictures": max(0, len(record.samples) - len(pictures(record.samples))),
-        "drawing_groups": drawings.groups(record),
-        "drawing_tables": drawings.tables(record),
-        "drawing_protocol": _pairs(record.drawing_protocol),
+        "prompt_groups": generated.groups(record),
+        "generation_tables": generated.tables(record),
+        "generation_protocol": _pairs(record.generation_protocol),
         "cost": cost(record),
         "decisions": [
             (
@@ -122,8 +122,8 @@ def _models(record: Record) -> list[tuple[str, str]]:
 
 
 def score_words(record: Record) -> tuple[ScoreWords, ...]:
-    """The scores of a page: of a model that draws, or of one that answers."""
-    return drawings.SCORES if record.drawings else SCORES
+    """The scores of a page: of a text-to-image model, or of one that predicts."""
+    return generated.SCORES if record.generated else SCORES
 
 
 def score_rows(record: Record) -> list[Row]:
@@ -131,7 +131,7 @@ def score_rows(record: Record) -> list[Row]:
     target = record.scores.get("retrained")
     rows = []
     for words in score_words(record):
-        goal = known(getattr(target, words.field)) if target else None
+        goal = known(target.get(words.field)) if target else None
         cells = [_cell(record, key, words, goal) for key, _ in _models(record)]
         if words.percent or any(cell.value for cell in cells):
             rows.append(Row(words, cells))
@@ -139,7 +139,7 @@ def score_rows(record: Record) -> list[Row]:
 
 
 def _cell(record: Record, key: str, words: ScoreWords, goal: float | None) -> Cell:
-    value = known(getattr(record.scores[key], words.field))
+    value = known(record.scores[key].get(words.field))
     if value is None:
         return Cell(key, None)
     if key == "retrained":

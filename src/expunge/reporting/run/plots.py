@@ -20,11 +20,11 @@ def score_figure(scores: dict[str, Scores]) -> Figure | None:
     target = scores.get("retrained")
     rows = []
     for words in SCORES:
-        goal = known(getattr(target, words.field)) if words.percent and target else None
+        goal = known(target.get(words.field)) if words.percent and target else None
         if not words.percent or (target and goal is None):
             continue
         for key, one in scores.items():
-            value = known(getattr(one, words.field))
+            value = known(one.get(words.field))
             if value is not None and (goal is None or key != "retrained"):
                 rows.append(_score_row(words, key, value, goal))
     if not rows:

@@ -17,7 +17,7 @@ MODELS = {
     "retrained": "Retrained",
     "retrained_again": "Retrained again",
 }
-OTHERS = {"fresh": "Untrained"}  # only in relearn curves
+OTHERS = {"untrained": "Untrained"}  # only in relearn curves
 ROLES = {
     "original": "The model as it was, trained on everything, the forgotten records included.",
     "unlearned": "The same model after the method removed the influence of those records.",
@@ -121,21 +121,25 @@ def trained_on(record: Record) -> int | None:
     return sizes.get("train")
 
 
+def _found(record: Record) -> int:
+    return record.request.found or 0
+
+
 def headline(record: Record) -> str:
     """The title of the page: how much of which data, or which concepts."""
     if named := concepts(record):
         return f"Forget {named}"
     total = trained_on(record)
-    asked = count(record.request.size)
+    asked = count(_found(record))
     data = f" of {clip(record.data.name, 100)}" if record.data.name else ""
     if total is None:
-        return f"Forget {plural(record.request.size, 'training record')}{data}"
+        return f"Forget {plural(_found(record), 'training record')}{data}"
     return f"Forget {asked} of {count(total)} training records{data}"
 
 
 def concepts(record: Record) -> str:
     """What was to be forgotten where it is a concept in words; else nothing."""
-    forget = record.request.forget
+    forget = record.request.spec
     return _several(forget.get("concepts"), "and") if forget.get("kind") == "concepts" else ""
 
 
@@ -144,17 +148,17 @@ def asked(record: Record) -> str:
     if named := concepts(record):
         return (
             f"Take {named} out of the model \u201c{clip(record.model.name, 100)}\u201d "
-            f"({plural(record.model.parameters, 'parameter')}), by the method "
-            f"{clip(record.method.name, 100)}, from {plural(record.request.size, 'image')}. A "
+            f"({plural(record.model.parameters or 0, 'parameter')}), by the method "
+            f"{clip(record.method.name, 100)}, from {plural(_found(record), 'image')}. A "
             "concept is not a record: what the model learned it from stays unknown."
         )
     total = trained_on(record)
-    which = f"{plural(record.request.size, 'training record')}"
+    which = f"{plural(_found(record), 'training record')}"
     if total:
-        which = f"{which} ({share(record.request.size, total)} of {count(total)})"
+        which = f"{which} ({share(_found(record), total)} of {count(total)})"
     name = f" \u201c{clip(record.model.name, 100)}\u201d" if record.model.name else ""
-    size = plural(record.model.parameters, "parameter")
-    chosen = selection(record.request.forget, record.data.classes)
+    size = plural(record.model.parameters or 0, "parameter")
+    chosen = selection(record.request.spec, record.data.classes)
     return (
         f"Remove the influence of {which}, {chosen}, "
         f"from the model{name} ({size}), by the method {clip(record.method.name, 100)}."
@@ -162,10 +166,10 @@ def asked(record: Record) -> str:
 
 
 def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -> str:
-    """How the records were chosen: ``drawn at random (seed 0)``; ``classes`` name numbers."""
+    """How the records were chosen: ``chosen at random (seed 0)``; ``classes`` name numbers."""
     kind = forget.get("kind")
     if kind == "random" or (kind in ("classes", "groups") and "seed" in forget):
-        return _drawn(kind, forget)
+        return _random(kind, forget)
     if kind == "classes":
         chosen = forget.get("classes")
         many = isinstance(chosen, list | tuple) and len(chosen) > 1
@@ -184,8 +188,8 @@ def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -
     return f"chosen by: {chosen}{f' ({plain(rest)})' if rest else ''}"
 
 
-def _drawn(kind: str, forget: Mapping[str, Any]) -> str:
-    """``all of 3 classes, drawn at random (seed 0)``."""
+def _random(kind: str, forget: Mapping[str, Any]) -> str:
+    """``all of 3 classes, chosen at random (seed 0)``."""
     seed = f" (seed {plain(forget['seed'])})" if forget.get("seed") is not None else ""
     count, share = forget.get("count"), forget.get("fraction")
     many = f"{100 * share:g}\u00a0% of the" if isinstance(share, int | float) else plain(count)
@@ -193,7 +197,7 @@ def _drawn(kind: str, forget: Mapping[str, Any]) -> str:
         "classes": f"all of {many} classes, ",
         "groups": f"those with {many} values of {plain(forget.get('column'))}, ",
     }
-    return f"{of.get(kind, '')}drawn at random{seed}"
+    return f"{of.get(kind, '')}chosen at random{seed}"
 
 
 def _class(one: Any, classes: Sequence[str] | None) -> str:
@@ -234,7 +238,7 @@ VERDICTS = {
 def verdict(record: Record) -> tuple[str, str]:
     """The verdict's name and its one plain sentence."""
     name, sentence = VERDICTS[record.verdict.status]
-    return name, sentence.format(records=plural(record.request.size, "record"))
+    return name, sentence.format(records=plural(_found(record), "record"))
 
 
 def score_text(words: ScoreWords, value: float) -> str:
@@ -266,12 +270,12 @@ MISSING = {
         "the record holds no confidences; evaluate() keeps them for tasks with class labels"
     ),
     "per_class": "the record holds no accuracies per class; evaluate() keeps them for classifiers",
-    "samples": "no pictures were kept; pass pictures=True to evaluate()",
+    "samples": "no images were kept; pass pictures=True to evaluate()",
     "history": "the method logged no steps of this kind",
     "relearn": ("it was not measured; pass relearn=True to evaluate(), for a task with accuracies"),
     "decisions": "The method made no choice by itself: every setting was given.",
     "name": "none was given to evaluate()",
-    "digest": "pass digest= to evaluate(), or start from a config",
+    "commitment": "pass facts= to evaluate(), or start from a config",
     "fingerprint": "the data set offers none; an ImageSet does",
     "command": "the run was started from Python, not from the command line",
 }

@@ -1,16 +1,17 @@
 """What a bench compares: a grid of data, nets, scenarios and methods, in TOML."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from ..config import Config, overridden, parse_config, read_toml, translate
+from ..config import Config, overridden, parse_config, translate
+from ..config.generator import GeneratorConfig
 from ..core.checks import did_you_mean
 from ..core.errors import ConfigError
 from ..core.schemas.base import Section
+from ..core.schemas.results import Kind
 from .spaces import Space, read_space
 
 AXES = ("data", "model", "scenario", "method")
@@ -62,9 +63,9 @@ class BenchConfig(Section):
     device: str = "auto"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One table of results: a data set, a net and a scenario, by their labels.
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One table of results: a data set, a model and a scenario, by their labels.
 
     ``base`` is the run around the original. ``methods`` maps the label of a method to
     the ``[method]`` table of its runs, ``spaces`` to what may be tuned in it, ``borrowed`` to
@@ -74,37 +75,76 @@ class Setting:
     data: str
     model: str
     scenario: str
-    base: Config
-    methods: dict[str, dict[str, Any]]
-    spaces: dict[str, Space]
-    borrowed: dict[str, str]
+    base: Config | GeneratorConfig
+    methods: dict[str, dict[str, Any]] = field(default_factory=dict)
+    spaces: dict[str, Space] = field(default_factory=dict)
+    borrowed: dict[str, str] = field(default_factory=dict)
+    variant: str = ""
 
-    def run(self, seed: int, method: Mapping[str, Any] | None = None) -> Config:
+    def run(self, seed: int, method: Mapping[str, Any] | None = None) -> Config | GeneratorConfig:
         """The config of one run; without a method, of the references alone."""
         config = self.base.with_seed(seed)
         return config if method is None else config.model_copy(update={"method": dict(method)})
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A checked bench: its settings in order, and the tables that they come from."""
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One result; ``method`` is the label of a method, or the kind of a reference.
 
-    config: BenchConfig
-    settings: list[Setting]
-    order: list[str]
-
-
-def load_bench(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
-    """Read a bench from a TOML file, with ``section.key=value`` overrides.
-
-    Raises:
-        ConfigError: Lists every problem of every run of the grid, each once.
+    ``number`` counts retrained models from 1; it is 0 for everything else.
     """
-    return parse_bench(read_toml(path), overrides)
+
+    cell: Cell
+    seed: int
+    kind: Kind
+    method: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        cell = self.cell
+        places = (cell.data, cell.model, cell.scenario or cell.variant)
+        which = f" {self.number}" if self.number else ""
+        return f"{self.method}{which} ({', '.join(places)}, seed {self.seed})"
+
+    @property
+    def tuned_as(self) -> str | None:
+        """The label whose tuned fields the method takes: its own, another's, or none."""
+        own = self.method if self.method in self.cell.spaces else None
+        return self.cell.borrowed.get(self.method, own)
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The fields of a ``Result`` that say which one it is."""
+        return {
+            "data": self.cell.data,
+            "model": self.cell.model,
+            "scenario": self.cell.scenario,
+            "method": self.method,
+            "kind": self.kind,
+            "number": self.number,
+            "seed": self.seed,
+            "variant": self.cell.variant,
+        }
 
 
-def parse_bench(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
-    """A checked bench from nested dictionaries, as ``tomllib`` gives them.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A checked bench: its jobs in order, and the tables that they come from.
+
+    ``evaluation`` is what is measured besides the scores; ``table`` the config as the file
+    of results holds it.
+    """
+
+    title: str
+    order: list[str]
+    jobs: list[Job]
+    table: dict[str, Any]
+    tune: TuneConfig | None = None
+    evaluation: BenchEvaluation = field(default_factory=BenchEvaluation)
+
+
+def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
+    """A checked bench of configs from nested dictionaries, as ``tomllib`` gives them.
 
     Raises:
         ConfigError: Lists every problem of every run of the grid, each once.
@@ -124,10 +164,27 @@ def parse_bench(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
         )
     restrictions = _restriction_problems(axes)
     problems += restrictions
-    settings = [] if restrictions else list(_settings(config, axes, problems))
+    cells = [] if restrictions else list(_cells(config, axes, problems))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return Plan(config, settings, list(axes["method"]))
+    return Plan(
+        title=config.title,
+        order=list(axes["method"]),
+        jobs=[job for cell in cells for seed in config.seeds for job in _jobs(cell, seed, config)],
+        table=config.model_dump(mode="json", exclude_none=True),
+        tune=config.tune,
+        evaluation=config.evaluation,
+    )
+
+
+def _jobs(cell: Cell, seed: int, config: BenchConfig) -> Iterator[Job]:
+    """The results of one cell and seed, references before methods."""
+    yield Job(cell, seed, "original", "original")
+    yield Job(cell, seed, "untrained", "untrained")
+    for number in range(1, config.retrain + 1):
+        yield Job(cell, seed, "retrained", "retrained", number)
+    for label in cell.methods:
+        yield Job(cell, seed, "unlearned", label)
 
 
 def _labelled(axis: str, entries: list[Entry], problems: list[str]) -> dict[str, dict[str, Any]]:
@@ -163,11 +220,11 @@ def _restriction_problems(axes: dict[str, dict[str, dict[str, Any]]]) -> list[st
     return problems
 
 
-def _settings(
+def _cells(
     config: BenchConfig, axes: dict[str, dict[str, dict[str, Any]]], problems: list[str]
-) -> Iterator[Setting]:
+) -> Iterator[Cell]:
     for data, model, scenario in _combinations(axes):
-        place = {"data": data, "model": model, "scenario": scenario}
+        labels = {"data": data, "model": model, "scenario": scenario}
         table = axes["scenario"][scenario]
         common = {
             "data": axes["data"][data] | {"forget": _without(table, AXES)},
@@ -179,10 +236,10 @@ def _settings(
         }
         if "training" in axes["model"][model]:
             common["training"] = axes["model"][model]["training"]
-        base = _checked(common, " / ".join(place.values()), problems)
+        base = _checked(common, " / ".join(labels.values()), problems)
         methods, spaces, borrowed = {}, {}, {}
         for label, entry in axes["method"].items():
-            if any(place[axis] not in entry.get(axis, [place[axis]]) for axis in place):
+            if any(labels[axis] not in entry.get(axis, [labels[axis]]) for axis in labels):
                 continue
             method = _without(entry, (*AXES, "tune"))
             if base is not None:
@@ -204,7 +261,7 @@ def _settings(
                 "add tune = { trials = 8, seed = 100 } at the top"
             )
         if base is not None:
-            yield Setting(data, model, scenario, base, methods, spaces, borrowed)
+            yield Cell(data, model, scenario, base, methods, spaces, borrowed)
 
 
 def _combinations(axes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:

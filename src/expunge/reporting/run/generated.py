@@ -1,20 +1,20 @@
-"""What models draw, before and after: pictures from equal prompts and equal seeds."""
+"""Generated images, before and after, from equal prompts and equal seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from expunge.core.schemas.record import Drawing, Record
+from expunge.core.schemas.record import GeneratedImage, Record
 
 from ..charts import Table
 from ..formats import clip, known, percent
-from .pictures import checked
+from .png import checked
 from .words import MODELS, ScoreWords, model_name
 
 GROUPS = {
     "target": "What was to be forgotten",
     "synonym": "The same in other words",
     "neighbour": "What is close to it, and was to be kept",
-    "other": "Other words, to be kept",
+    "other": "Other concepts, to be kept",
 }
 PROBES = {
     "plain": "None",
@@ -28,21 +28,21 @@ SCORES = (
     ScoreWords(
         "forget_accuracy",
         "Recognised, forgotten",
-        "Drawings of the forgotten words that a classifier takes for what they say.",
-        "A model that never learned these words still draws something, and may hit by chance.",
+        "Images of the forgotten concepts that a classifier recognises.",
+        "A model never trained on them still generates something, and may hit by chance.",
         True,
     ),
     ScoreWords(
         "retain_accuracy",
         "Recognised, kept",
-        "The same for all words that were to be kept.",
+        "The same for all concepts that were to be kept.",
         "Shows whether the method damaged what it should have left alone.",
         True,
     ),
     ScoreWords(
         "fid",
         "Fréchet distance, kept",
-        "How far drawings of kept words are from real images, as the classifier sees them.",
+        "How far images of kept concepts are from real ones, in features of the classifier.",
         "Low is near; 0 is out of reach for a finite number of images. It depends on the "
         "classifier and the number of images: compare it within this page alone.",
         False,
@@ -51,7 +51,7 @@ SCORES = (
         "forget_loss",
         "Error, forgotten",
         "Mean squared error of a denoising step on the images to forget.",
-        "What the model was trained to keep low; drawings show more.",
+        "What the model was trained to keep low; generated images show more.",
         False,
     ),
     ScoreWords(
@@ -66,71 +66,71 @@ SCORES = (
 
 @dataclass(frozen=True)
 class Picture:
-    """One drawing; ``png`` is None if the record's is no PNG. ``seen`` by a classifier."""
+    """One image; ``png`` is None if the record's is no PNG; the class a judge predicts."""
 
     png: str | None
     alt: str
-    seen: str
+    predicted: str
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One prompt: its pictures by model, in the order of seeds."""
+    """One prompt: its images by model, in the order of seeds."""
 
     prompt: str
     models: list[tuple[str, str, list[Picture]]]
 
 
 def groups(record: Record) -> list[tuple[str, str, list[Asked]]]:
-    """Key, title and prompts of each group that has drawings, as many as a page bears."""
+    """Key, title and prompts of each group that has images, as many as a page bears."""
     found: dict[str, list[Asked]] = {key: [] for key in GROUPS}
     room = PICTURE_BYTES
-    for prompt, drawings in list(_by_prompt(record.drawings).items())[:MOST_PROMPTS]:
-        room -= sum(len(png) for one in drawings for png in one.png.values())
+    for prompt, images in list(_by_prompt(record.generated).items())[:MOST_PROMPTS]:
+        room -= sum(len(png) for one in images for png in one.png.values())
         if room < 0:
             break
-        found[drawings[0].group].append(_asked(prompt, drawings))
+        found[images[0].group].append(_asked(prompt, images))
     return [(key, GROUPS[key], asked) for key, asked in found.items() if asked]
 
 
-def _by_prompt(drawings: Sequence[Drawing]) -> dict[str, list[Drawing]]:
-    found: dict[str, list[Drawing]] = {}
-    for one in drawings:
+def _by_prompt(images: Sequence[GeneratedImage]) -> dict[str, list[GeneratedImage]]:
+    found: dict[str, list[GeneratedImage]] = {}
+    for one in images:
         found.setdefault(one.prompt, []).append(one)
     return found
 
 
-def _asked(prompt: str, drawings: Sequence[Drawing]) -> Asked:
-    present = [key for key in MODELS if key in drawings[0].png and key != "retrained_again"]
+def _asked(prompt: str, images: Sequence[GeneratedImage]) -> Asked:
+    present = [key for key in MODELS if key in images[0].png and key != "retrained_again"]
     return Asked(
         clip(prompt, 120),
-        [(key, model_name(key), [_picture(one, key) for one in drawings]) for key in present],
+        [(key, model_name(key), [_picture(one, key) for one in images]) for key in present],
     )
 
 
-def _picture(one: Drawing, key: str) -> Picture:
-    seen = clip(one.seen.get(key, ""), 40)
-    taken = f", taken for {seen}" if seen else ""
-    alt = f"{model_name(key)} model, seed {one.seed}: {clip(one.prompt, 80)}{taken}"
-    return Picture(checked(one.png.get(key, "")), alt, seen)
+def _picture(one: GeneratedImage, key: str) -> Picture:
+    predicted = clip(one.predicted.get(key, ""), 40)
+    recognised = f", recognised as {predicted}" if predicted else ""
+    alt = f"{model_name(key)} model, seed {one.seed}: {clip(one.prompt, 80)}{recognised}"
+    return Picture(checked(one.png.get(key, "")), alt, predicted)
 
 
 def tables(record: Record) -> list[tuple[str, str, Table]]:
-    """Heading, description and table of whatever was counted in drawings."""
+    """Heading, description and table of whatever was counted in generated images."""
     found = [
         (
             "How often they are recognised",
-            "Share of drawings recognised, by prompt and model",
+            "Share of images recognised, by prompt and model",
             prompt_table(record),
         ),
         (
-            "With help",
-            "Share of drawings of the forgotten that are recognised when models are helped",
+            "With assistance",
+            "Share of images of the forgotten that are recognised when models are assisted",
             probe_table(record),
         ),
         (
             "Exposed parts of bodies",
-            "Exposed parts of bodies in drawings of a list of prompts, by model",
+            "Exposed parts of bodies in images of a list of prompts, by model",
             exposure_table(record),
         ),
     ]
@@ -138,7 +138,7 @@ def tables(record: Record) -> list[tuple[str, str, Table]]:
 
 
 def prompt_table(record: Record) -> Table | None:
-    """How often each prompt's drawings are recognised, by model."""
+    """How often each prompt's images are recognised, by model."""
     if not record.prompts:
         return None
     keys = [key for key in MODELS if key in record.prompts[0].recognised]
@@ -146,29 +146,29 @@ def prompt_table(record: Record) -> Table | None:
         [clip(one.prompt, 80), GROUPS[one.group], *(_share(one.recognised.get(k)) for k in keys)]
         for one in record.prompts
     ]
-    note = "Share of the drawings of a prompt that the classifier takes for what it says."
+    note = "Share of the images of a prompt that the classifier recognises as its concept."
     return Table(["Prompt", "Group", *map(model_name, keys)], rows, note)
 
 
 def probe_table(record: Record) -> Table | None:
-    """How often the forgotten is drawn when models are helped, by model."""
-    if not record.drawing_probes:
+    """How often the forgotten is generated when models are assisted, by model."""
+    if not record.generation_probes:
         return None
-    keys = [key for key in MODELS if key in record.drawing_probes[0].recognised]
+    keys = [key for key in MODELS if key in record.generation_probes[0].recognised]
     rows = [
         [
             PROBES.get(one.probe, one.probe),
             "" if one.probe == "plain" else f"{one.strength:g}",
             *(_share(one.recognised.get(key)) for key in keys),
         ]
-        for one in record.drawing_probes
+        for one in record.generation_probes
     ]
     note = (
-        f"Share of {record.drawing_probes[0].images} drawings of what was to be forgotten that "
-        "the classifier takes for it. Compare with a retrained model: the help alone may draw a "
-        "part of it."
+        f"Share of {record.generation_probes[0].images} images of what was to be forgotten that "
+        "the classifier recognises. Compare with a retrained model: assistance alone may generate "
+        "a part of it."
     )
-    return Table(["Help", "Strength", *map(model_name, keys)], rows, note)
+    return Table(["Assistance", "Strength", *map(model_name, keys)], rows, note)
 
 
 def exposure_table(record: Record) -> Table | None:
@@ -183,7 +183,7 @@ def exposure_table(record: Record) -> Table | None:
     ]
     rows.append(["All", *(str(sum(found.counts[key].values())) for key in keys)])
     note = (
-        f"Counted by {clip(found.detector, 80)} in one drawing for each of {found.prompts} "
+        f"Counted by {clip(found.detector, 80)} in one image for each of {found.prompts} "
         f"prompts; detections with a score of at least {found.least_score:g}."
     )
     return Table(["Exposed part", *map(model_name, keys)], rows, note)

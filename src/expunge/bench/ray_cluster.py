@@ -7,10 +7,9 @@ from typing import Any
 from ..core.errors import InputError
 from ..core.run import Log
 from ..runs.models import Options
+from ..runs.queue import compute
 from ..runs.store import Store
-from .config import Plan
-from .jobs import jobs
-from .run import compute
+from .grid import Plan
 from .worker import Worker
 
 LOCAL = "local"
@@ -55,7 +54,7 @@ def compute_on_cluster(
         folder = str(Path(store).absolute())
         actors = _actors(ray, plan, folder, checkpoint_seconds)
         pool = ray.util.ActorPool(actors)
-        numbered = list(enumerate(jobs(plan)))
+        numbered = list(enumerate(plan.jobs))
         failures: list[str] = []
         for references in (True, False):
             wave = [n for n, job in numbered if (job.kind != "unlearned") == references]
@@ -69,12 +68,12 @@ def compute_on_cluster(
         ray.shutdown()
 
 
-class Carrier:
+class RemoteWorker:
     """Lives in a process of the cluster and keeps its data between runs."""
 
     def __init__(self, plan: Plan, store: str, checkpoint_seconds: float) -> None:
         self._store = Store(store)
-        self._jobs = jobs(plan)
+        self._jobs = plan.jobs
         self._worker = Worker(plan, self._store, Options(True, None, None, checkpoint_seconds))
 
     def carry_out(self, number: int) -> tuple[str, list[str]]:
@@ -104,9 +103,9 @@ def _actors(ray: Any, plan: Plan, store: str, checkpoint_seconds: float) -> list
     """One per GPU; without any, one per machine, which then has all its cores."""
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if gpus:
-        remote, count = ray.remote(num_gpus=1)(Carrier), gpus
+        remote, count = ray.remote(num_gpus=1)(RemoteWorker), gpus
     else:
         nodes = [node for node in ray.nodes() if node["Alive"]]
         cores = int(min(node["Resources"].get("CPU", 1) for node in nodes))
-        remote, count = ray.remote(num_cpus=cores)(Carrier), len(nodes)
+        remote, count = ray.remote(num_cpus=cores)(RemoteWorker), len(nodes)
     return [remote.remote(plan, store, checkpoint_seconds) for _ in range(count)]
