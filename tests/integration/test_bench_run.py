@@ -93,7 +93,7 @@ def test_every_result_of_the_grid_is_there(finished) -> None:
         ("unlearned", 0),
     ]
     for one in bench.results:
-        assert 0 <= one.scores.forget_accuracy <= 100
+        assert 0 <= one.scores["forget_accuracy"] <= 100
         assert len(one.per_class) == 10
         assert (one.seconds is None) == (one.kind == "untrained")
 

@@ -194,7 +194,7 @@ def test_canary_accuracy_is_forget_accuracy_on_the_wrong_labels(
 ) -> None:
     canaries, _ = by_canary
     for values, scores in zip(measured.values(), canaries.scores, strict=False):
-        assert values["canary_accuracy"] == scores.forget_accuracy
+        assert values["canary_accuracy"] == scores["forget_accuracy"]
 
 
 def verdict(forgetting: Forgetting, unlearned: Scores, one: int, other: int | None) -> str:

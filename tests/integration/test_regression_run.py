@@ -101,8 +101,8 @@ def test_a_record_holds_losses_and_its_report_says_what_is_missing(
             assert getattr(scores, field) is None
         for field in ("forget_loss", "retain_loss", "test_loss"):
             assert getattr(scores, field) > 0
-    assert record.scores["unlearned"].forget_loss > record.scores["original"].forget_loss
-    assert record.scores["retrained"].forget_loss > record.scores["original"].forget_loss
+    assert record.scores["unlearned"]["forget_loss"] > record.scores["original"]["forget_loss"]
+    assert record.scores["retrained"]["forget_loss"] > record.scores["original"]["forget_loss"]
     assert record.relearn is None
     assert record.avg_gap is None
     assert record.distributions is not None

@@ -75,7 +75,7 @@ def test_weights_carry_how_they_were_made(finished) -> None:
         facts = file.metadata()
     assert facts["recipe"] == "quick, epochs = 3"
     assert float(facts["seconds"]) == record.cost.train_seconds
-    assert float(facts["accuracy"]) == pytest.approx(record.scores["original"].test_accuracy)
+    assert float(facts["accuracy"]) == pytest.approx(record.scores["original"]["test_accuracy"])
 
 
 def test_whoever_listens_hears_what_is_being_done(finished) -> None:

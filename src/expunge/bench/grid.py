@@ -142,6 +142,11 @@ class Plan:
     tune: TuneConfig | None = None
     evaluation: BenchEvaluation = field(default_factory=BenchEvaluation)
 
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells of the grid in the order of their jobs, each once."""
+        return list(dict.fromkeys(job.cell for job in self.jobs))
+
 
 def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
     """A checked bench of configs from nested dictionaries, as ``tomllib`` gives them.

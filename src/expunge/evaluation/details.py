@@ -57,13 +57,15 @@ def per_class(
     correct = {role: sets["test"].correct for role, sets in scores.items() if "test" in sets}
     if labels is None or any(hits is None for hits in correct.values()):
         return {}
+    present = sorted(set(labels.tolist()))
+    names = [class_name(label, classes) for label in present]
     return {
-        class_name(label, classes): {
+        name if names.count(name) == 1 else f"{name} ({label})": {
             role: accuracy(hits[labels == label])
             for role, hits in correct.items()
             if hits is not None and role != "retrained_again"
         }
-        for label in sorted(set(labels.tolist()))
+        for label, name in zip(present, names, strict=True)
         if correct
     }
 

@@ -15,9 +15,10 @@ from .scenes import scene_concepts
 from .unlearn import run_unlearn
 
 # So small a model bears a higher rate than the default.
-_METHOD = {"name": "scissorhands", "lr": 2e-3, "epochs": 12.5}
+METHOD = {"name": "scissorhands", "lr": 2e-3, "epochs": 12.5}
+IMAGES = GenerationConfig(images=40, steps=15, guidance=1.5, batch_size=300)
 # The demonstration has five minutes: fewer images for the probes.
-_PROBED = 20
+PROBES = ProbesConfig(completion=[0.3], noise=[0.1], relearn=[0, 10, 40], lr=1e-3, images=20)
 
 
 def demo_config(overrides: Sequence[str] = ()) -> Config:
@@ -72,13 +73,11 @@ def text_to_image_demo(
     config = GeneratorConfig(
         scene="digits",
         concept=word,
-        method=_METHOD,
+        method=METHOD,
         precision="fp32",  # faster for so small a model
         device="cpu",
-        drawing=GenerationConfig(images=40, steps=15, guidance=1.5, batch_size=300),
-        probes=ProbesConfig(
-            completion=[0.3], noise=[0.1], relearn=[0, 10, 40], lr=1e-3, images=_PROBED
-        ),
+        drawing=IMAGES,
+        probes=PROBES,
         reference=ReferenceConfig(retrain=2),
     )
     return run_unlearn(config, out, resume=resume, on_log=on_log, command=command)

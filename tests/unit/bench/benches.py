@@ -44,10 +44,18 @@ def result(kind: str, method: str, scenario: str, seed: int, **changes: Any) -> 
         for truth, offset in zip(TRUTH.get(scenario, TRUTH[SCENARIOS[0]]), offsets, strict=True)
     ]
     start = values[0]
-    payload = {
-        "key": f"{kind}-{number}-{method}-{scenario}-{seed}",
+    record = {
         "created": "2025-01-02T03:04:05+00:00",
         "versions": {"expunge": "0.1.0"},
+        "method": {"hyperparameters": changes.pop("settings", {"lr": 0.01, "epochs": 5})},
+        "cost": {
+            "seconds": changes.pop("seconds", seconds * (0.95 + noise.random() / 10)),
+            "samples_read": changes.pop("samples_read", int(seconds * 3000)),
+            "peak_memory_bytes": changes.pop("peak_memory_bytes", 1_610_612_736),
+        },
+    }
+    payload = {
+        "key": f"{kind}-{number}-{method}-{scenario}-{seed}",
         "kind": kind,
         "number": number,
         "data": "cifar10",
@@ -55,20 +63,20 @@ def result(kind: str, method: str, scenario: str, seed: int, **changes: Any) -> 
         "scenario": scenario,
         "method": method,
         "seed": seed,
-        "scores": dict(zip(NAMES, values, strict=True))
-        | {"forget_loss": 0.3 + noise.random() / 20, "retain_loss": 0.01, "test_loss": 0.29},
-        "seconds": seconds * (0.95 + noise.random() / 10),
-        "samples_read": int(seconds * 3000),
-        "peak_memory_bytes": 1_610_612_736,
-        "relearn": {
-            "measured_on": "forget",
-            "steps": [0, 3, 6, 9, 12],
-            "accuracy": [start + (98 - start) * k / 6 + noise.random() for k in range(5)],
-        },
-        "cka": {"layer1": 0.98, "layer2": 0.9 + noise.random() / 20},
-        "settings": {"lr": 0.01, "epochs": 5},
     }
-    return payload | changes
+    losses = {"forget_loss": 0.3 + noise.random() / 20, "retain_loss": 0.01, "test_loss": 0.29}
+    scores = changes.pop("scores", dict(zip(NAMES, values, strict=True)) | losses)
+    if scores is not None:
+        record["scores"] = {kind: scores}
+    curve = [start + (98 - start) * k / 6 + noise.random() for k in range(5)]
+    if changes.pop("relearn", True):
+        steps = [0, 3, 6, 9, 12]
+        record["relearn"] = {
+            "protocol": {}, "measured_on": "forget", "steps": steps, "curves": {kind: curve},
+        }  # fmt: skip
+    layers = {"layer1": 0.98, "layer2": 0.9 + noise.random() / 20}
+    record["cka"] = changes.pop("cka", layers)
+    return payload | changes | {"record": record}
 
 
 def _results(scenario: str) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from expunge.bench import parse_bench
-from expunge.bench.jobs import jobs
 from expunge.core import ConfigError
 
 BASE: dict[str, Any] = {
@@ -38,11 +37,11 @@ def problems(raw: dict[str, Any], *overrides: str) -> list[str]:
 
 def test_the_grid_is_a_product_that_restrictions_cut() -> None:
     plan = parse_bench(grid())
-    places = [(one.data, one.scenario) for one in plan.settings]
+    places = [(one.data, one.scenario) for one in plan.cells]
     assert places == [("digits", "tenth"), ("digits", "three"), ("few digits", "tenth")]
-    assert [list(one.methods) for one in plan.settings] == [["FT"], ["FT", "UNSIR"], ["FT"]]
+    assert [list(one.methods) for one in plan.cells] == [["FT"], ["FT", "UNSIR"], ["FT"]]
     assert plan.order == ["FT", "UNSIR"]
-    found = [(job.setting.scenario, job.seed, job.method, job.number) for job in jobs(plan)]
+    found = [(job.cell.scenario, job.seed, job.method, job.number) for job in plan.jobs]
     assert found[:5] == [
         ("tenth", 0, "original", 0),
         ("tenth", 0, "untrained", 0),
@@ -54,7 +53,7 @@ def test_the_grid_is_a_product_that_restrictions_cut() -> None:
 
 
 def test_a_seed_draws_the_forget_set_and_seeds_the_method() -> None:
-    setting = parse_bench(grid(seed=4)).settings[0]
+    setting = parse_bench(grid(seed=4)).cells[0]
     assert setting.base.seed == 4
     run = setting.run(7, setting.methods["FT"])
     assert (run.seed, run.data.forget.seed) == (7, 7)
@@ -64,8 +63,8 @@ def test_a_seed_draws_the_forget_set_and_seeds_the_method() -> None:
 
 def test_overrides_change_what_is_no_list() -> None:
     plan = parse_bench(grid(), ["seeds=[5]", "evaluation.relearn=false"])
-    assert plan.config.seeds == [5]
-    assert plan.config.evaluation.relearn is False
+    assert plan.table["seeds"] == [5]
+    assert plan.evaluation.relearn is False
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,11 @@ def test_means_spreads_gaps_and_rte_against_numpy() -> None:
         chosen = [
             one for one in here if (one.kind, one.number, one.method) == (kind, number, method)
         ]
-        return np.array([[getattr(one.scores, name) for name in benches.NAMES] for one in chosen])
+        return np.array([[one.scores[name] for name in benches.NAMES] for one in chosen])
 
-    fastest = min(one.seconds for one in here if one.kind == "retrained" and one.seconds)
+    fastest = min(
+        took for one in here if one.kind == "retrained" and (took := one.record.cost.seconds)
+    )
     truth = table("retrained", 1, "retrain")
     models = {
         "Original": ("original", 0, "original"),
@@ -109,7 +111,11 @@ def test_means_spreads_gaps_and_rte_against_numpy() -> None:
         assert row.avg_gap.sd == pytest.approx(gaps.std(ddof=1))
         means = np.abs(values.mean(axis=0) - truth.mean(axis=0)).mean()
         assert row.gap_of_means == pytest.approx(means)
-        took = np.array([one.seconds for one in here if (one.kind, one.number, one.method) == key])
+        took = np.array([
+            one.record.cost.seconds
+            for one in here
+            if (one.kind, one.number, one.method) == key
+        ])  # fmt: skip
         if name != "Original":
             assert row.stats["rte"].mean == pytest.approx((took / fastest).mean())
             assert row.stats["rte"].sd == pytest.approx((took / fastest).std(ddof=1))
@@ -123,9 +129,7 @@ def test_a_missing_seed_leaves_the_other_pairs() -> None:
     here = [one for one in bench.results if one.scenario == PLACE and one.scores and one.seed < 2]
     mine = {one.seed: one.scores for one in here if one.method == "ssd"}
     truth = {one.seed: one.scores for one in here if one.number == 1}
-    diffs = np.array(
-        [[getattr(mine[s], f) - getattr(truth[s], f) for f in benches.NAMES] for s in (0, 1)]
-    )
+    diffs = np.array([[mine[s][f] - truth[s][f] for f in benches.NAMES] for s in (0, 1)])
     assert row.avg_gap is not None
     assert row.avg_gap.n == 2
     assert row.avg_gap.mean == pytest.approx(np.abs(diffs).mean())
@@ -186,7 +190,8 @@ def test_the_best_is_judged_on_as_many_seeds_as_any() -> None:
 def test_slower_is_judged_by_the_fastest_retrain(seconds: float, slower: bool) -> None:
     def timed(one: Result) -> Result:
         took = {1: 200.0, 2: 100.0 + one.seed}.get(one.number, seconds)
-        return one.model_copy(update={"seconds": took})
+        cost = one.record.cost.model_copy(update={"seconds": took})
+        return one.model_copy(update={"record": one.record.model_copy(update={"cost": cost})})
 
     bench = small({"Original": [5.0, 5.0], "Second": [1.0, 1.0], "m": [2.0, 2.0]})
     bench = bench.model_copy(update={"results": [timed(one) for one in bench.results]})
@@ -212,9 +217,9 @@ def test_what_is_not_known_or_not_finite_has_no_entry() -> None:
 def test_curves_are_averaged_step_by_step() -> None:
     row = find(benches.full(), "salun")
     curves = np.array([
-        one.relearn.accuracy
+        one.relearn_curve
         for one in benches.full().results
-        if one.method == "salun" and one.scenario == PLACE and one.relearn
+        if one.method == "salun" and one.scenario == PLACE and one.record.relearn
     ])  # fmt: skip
     assert [step for step, _ in row.curve] == [0, 3, 6, 9, 12]
     assert [one.mean for _, one in row.curve] == pytest.approx(curves.mean(axis=0))

@@ -47,13 +47,17 @@ def test_markdown_has_a_table_per_scenario_with_its_flags() -> None:
 
 def test_relearn_curves_have_a_column_where_there_are_any() -> None:
     bench = benches.full()
-    steps = bench.results[0].relearn.steps if bench.results[0].relearn else []
+    curve = bench.results[0].record.relearn
+    steps = curve.steps if curve else []
     assert steps
     head = next(line for line in markdown(bench).splitlines() if line.startswith("| Method"))
     assert f"Relearn after {' · '.join(map(str, steps))} steps" in head
     row = lines(markdown(bench), "salun")[0]
     assert re.search(r"\| \d+( · \d+)+ \| 3/3", row)
-    bare = [one.model_copy(update={"relearn": None}) for one in bench.results]
+    bare = [
+        one.model_copy(update={"record": one.record.model_copy(update={"relearn": None})})
+        for one in bench.results
+    ]
     assert "Relearn after" not in markdown(bench.model_copy(update={"results": bare}))
 
 
@@ -111,7 +115,8 @@ def test_latex_escapes() -> None:
 def hostile() -> Bench:
     results = [benches.result("retrained", "retrain", HOSTILE, 0, number=1)]
     results += [benches.result("unlearned", HOSTILE, HOSTILE, seed) for seed in (0, 1)]
-    results[-1] |= {"scores": None, "error": HOSTILE}
+    results[-1]["record"]["scores"] = {}
+    results[-1] |= {"error": HOSTILE}
     return benches.minimal(
         title=HOSTILE, command=f"{HOSTILE} ```", order=[HOSTILE], results=results
     )

@@ -101,9 +101,11 @@ def test_without_times_and_curves_there_are_no_charts() -> None:
 
 
 def test_hostile_text_is_shown_as_text() -> None:
+    hostile = benches.result("unlearned", HOSTILE, HOSTILE, 0)
+    hostile["record"]["warnings"] = [{"code": HOSTILE, "text": HOSTILE}]
     results = [
         benches.result("retrained", HOSTILE, HOSTILE, 0, number=1),
-        benches.result("unlearned", HOSTILE, HOSTILE, 0, warnings=[HOSTILE]),
+        hostile,
         benches.result("unlearned", HOSTILE, HOSTILE, 1, scores=None, error=HOSTILE),
     ]
     tuning = benches.full().tuning[0].model_dump()

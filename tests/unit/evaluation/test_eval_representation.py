@@ -156,7 +156,10 @@ def test_layers_without_a_row_per_sample(form: str) -> None:
     ],
 )
 def test_default_layers_of_nets(name: str, expected: list[str]) -> None:
-    assert default_layers(build_network(name, num_classes=3, image_shape=(1, 32, 32)).model) == expected
+    assert (
+        default_layers(build_network(name, num_classes=3, image_shape=(1, 32, 32)).model)
+        == expected
+    )
 
 
 def test_few_children_are_opened_and_many_thinned() -> None:

@@ -2,12 +2,15 @@
 
 import pytest
 
+from expunge.core.codes import Code
 from expunge.core.schemas.record import Scores
 from expunge.evaluation import NOT_A_PROOF, judge
 
 
 def make(forget: float, test: float = 90.0, mia: float = 10.0) -> Scores:
-    return Scores(forget_accuracy=forget, retain_accuracy=99, test_accuracy=test, mia=mia)
+    return {
+        "forget_accuracy": forget, "retain_accuracy": 99.0, "test_accuracy": test, "mia": mia,
+    }  # fmt: skip
 
 
 ORIGINAL, RETRAINED = make(100, mia=2), make(91)
@@ -73,10 +76,10 @@ def test_a_run_that_forgot_nothing_fails(reference: bool) -> None:
     scores = three(make(99.9))
     if not reference:
         del scores["retrained"]
-    warning = "nothing was forgotten: loss and accuracy are as before; use more epochs"
-    verdict = judge(scores, 4.9, 5.0, None, ["something else", warning])
+    verdict = judge(scores, 4.9, 5.0, None, changed=False)
     assert verdict.status == "fail"
-    assert verdict.reasons[0].startswith("Nothing was forgotten: loss and accuracy")
+    assert verdict.codes == [Code.UNCHANGED]
+    assert verdict.reasons[0].startswith("Nothing was forgotten: ")
 
 
 def test_without_a_reference_nothing_can_be_told() -> None:
@@ -117,15 +120,31 @@ def test_a_weak_test_excuses_neither_damage_nor_idleness() -> None:
 
 
 def test_a_weak_test_excuses_a_retrain_that_scores_as_before() -> None:
-    verdict = judge(three(make(99.9)), 0.4, 0.5, None, ["nothing was forgotten: as before"])
+    verdict = judge(three(make(99.9)), 0.4, 0.5, None, changed=False)
     assert verdict.status == "cannot tell"
 
 
 def test_missing_scores_are_named_unless_something_failed() -> None:
-    holed = make(92).model_copy(update={"test_accuracy": None, "mia": None})
+    holed = make(92) | {"test_accuracy": None, "mia": None}
     verdict = judge(three(holed), None, None, None)
     assert verdict.status == "cannot tell"
     assert verdict.reasons[0].startswith("Test accuracy is not known")
     assert "average gap to retrained is not known" in verdict.reasons[1]
-    bad = make(50).model_copy(update={"test_accuracy": None})
+    bad = make(50) | {"test_accuracy": None}
     assert judge(three(bad), None, None, None).status == "fail"
+
+
+def test_codes_and_criteria_say_what_the_sentences_say() -> None:
+    good = judge(three(make(93, 89)), 1.0, 5.0, 0.3)
+    assert good.codes == [Code.FORGET_ACCURACY, Code.TEST_ACCURACY, Code.AVERAGE_GAP]
+    forget, test, gap = good.criteria
+    assert (forget.met, forget.value, forget.aim, forget.bound) == (True, 93.0, 91.0, 5.0)
+    assert (test.met, gap.met, gap.value, gap.bound) == (True, True, 1.0, 2.5)
+    bad = judge(three(make(80, 89)), 1.0, 5.0, 0.3)
+    assert bad.codes == [Code.FORGET_ACCURACY]
+    assert [one.met for one in bad.criteria] == [False, True, True]
+    weak = judge(three(make(92, 80)), 3.0, 0.5, None)
+    assert weak.codes == [Code.TEST_ACCURACY, Code.TOO_WEAK]
+    alone = {"original": ORIGINAL, "unlearned": make(92)}
+    assert judge(alone, None, None, None).codes == [Code.NO_REFERENCE]
+    assert judge(three(ORIGINAL), 5.0, 5.0, 0.3).codes == [Code.SAME_SCORES]

@@ -29,7 +29,7 @@ def minimal(**changes: Any) -> Record:
     payload: dict[str, Any] = {
         "created": "2025-01-02T03:04:05+00:00",
         "versions": {},
-        "request": {"forget": {"kind": "ids", "file": "delete.csv"}, "size": 3},
+        "request": {"spec": {"kind": "ids", "file": "delete.csv"}, "found": 3},
         "model": {"name": "", "parameters": 1, "sha256_before": "a" * 64, "sha256_after": "b" * 64},
         "data": {"name": "", "sizes": {}},
         "method": {"name": "fine-tune", "hyperparameters": {}, "seed": 0},
@@ -47,9 +47,9 @@ def full(**changes: Any) -> Record:
         "versions": {"expunge": "0.1.0", "python": "3.11.9", "torch": "2.6.0"},
         "command": "expunge unlearn configs/cifar10-random10.toml --set method.epochs=2",
         "request": {
-            "forget": {"kind": "random", "fraction": 0.1, "seed": 0},
-            "size": 4500,
-            "digest": "d1" * 32,
+            "spec": {"kind": "random", "fraction": 0.1, "seed": 0},
+            "found": 4500,
+            "commitment": "d1" * 32,
         },
         "model": {
             "name": "fast",
@@ -94,7 +94,7 @@ def full(**changes: Any) -> Record:
         "per_class": per_class(CLASSES),
         "samples": samples(16),
         "history": history(600),
-        "warnings": ["Accuracy on kept records fell by 1.2 points."],
+        "warnings": [{"code": "other", "text": "Accuracy on kept records fell by 1.2 points."}],
         "verdict": {
             "status": "pass",
             "reasons": [
@@ -153,17 +153,15 @@ def distributions(bins: int = 20) -> dict[str, Any]:
     }
 
 
-def per_class(names: list[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "label": i,
-            "name": name,
+def per_class(names: list[str]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {
             "original": 90.0 + i % 7,
             "unlearned": 90.0 + i % 7 + math.sin(3 * i) * 2,
             "retrained": 90.0 + i % 7 + math.cos(5 * i),
         }
         for i, name in enumerate(names)
-    ]
+    }
 
 
 def samples(number: int) -> list[dict[str, Any]]:
@@ -212,7 +210,7 @@ def hostile() -> Record:
         created=HOSTILE,
         command=HOSTILE,
         versions={HOSTILE: HOSTILE},
-        request={"forget": {"kind": HOSTILE, HOSTILE: HOSTILE}, "size": 1, "digest": HOSTILE},
+        request={"spec": {"kind": HOSTILE, HOSTILE: HOSTILE}, "found": 1, "commitment": HOSTILE},
         model={
             "name": HOSTILE,
             "parameters": 5,
@@ -245,7 +243,7 @@ def hostile() -> Record:
             {"label": HOSTILE, "png": "bm90IGEgcGljdHVyZQ==", "probability": {HOSTILE: 0.5}},
         ],
         history=rows,
-        warnings=[HOSTILE],
+        warnings=[{"code": HOSTILE, "text": HOSTILE}],
         verdict={"status": "fail", "reasons": [HOSTILE]},
     )
 
@@ -268,12 +266,12 @@ def failed() -> Record:
 def one_class() -> Record:
     """A whole class forgotten, an unbounded forget loss, several constraints."""
     changes = per_class(CLASSES)
-    changes[0] |= {"original": 92.0, "unlearned": 0.0, "retrained": 0.0}
+    changes[CLASSES[0]] |= {"original": 92.0, "unlearned": 0.0, "retrained": 0.0}
     rows = history(80, constraints=3)
     for row in rows:
         row["forget_loss"] = 0.05 * math.exp(row["step"] / 9)
     return full(
-        request={"forget": {"kind": "classes", "classes": ["airplane"]}, "size": 4500},
+        request={"spec": {"kind": "classes", "classes": ["airplane"]}, "found": 4500},
         per_class=changes,
         history=rows,
     )
@@ -287,12 +285,12 @@ def large() -> Record:
         history=history(20_000, constraints=40),
         samples=samples(40) * 40,
         distributions=distributions(1000),
-        warnings=["A warning that goes on and on. " * 100] * 200,
+        warnings=[{"code": "other", "text": "A warning that goes on and on. " * 100}] * 200,
     )
 
 
-def drawn(**changes: Any) -> Record:
-    """Of a model that draws: two prompts in two pictures each, seen by a judge."""
+def generated(**changes: Any) -> Record:
+    """Of a text-to-image model: two prompts, two images each, predictions of a judge."""
     models = ("original", "unlearned", "retrained", "retrained_again")
     payload = full().model_dump(mode="json", by_alias=True) | {
         "scores": {
@@ -300,12 +298,12 @@ def drawn(**changes: Any) -> Record:
             for n, name in enumerate(models)
         },
         "avg_gap": None, "original_gap": None, "floor": None, "relearn": None,
-        "distributions": None, "per_class": [], "samples": [],
-        "drawings": [
+        "distributions": None, "per_class": {}, "samples": [],
+        "generated": [
             {
                 "group": group, "prompt": text, "seed": seed,
                 "png": {name: png(seed + n) for n, name in enumerate(models)},
-                "seen": {name: f"seen {n}" for n, name in enumerate(models)},
+                "predicted": {name: f"class {n}" for n, name in enumerate(models)},
             }
             for group, text in (("target", "a church"), ("other", "a golf ball"))
             for seed in (7, 8)
@@ -316,7 +314,7 @@ def drawn(**changes: Any) -> Record:
                 "recognised": {name: 97.0 - n for n, name in enumerate(models)},
             },
         ],
-        "verdict": {"status": "pass", "reasons": ["It is drawn as rarely as by a retrained one."]},
+        "verdict": {"status": "pass", "reasons": ["It is recognised as rarely as of a retrained one."]},
         "generation_protocol": {"steps": 25, "guidance": 3.0, "judge": "a net"},
         "generation_probes": [
             {"probe": probe, "strength": strength, "images": 20,

@@ -216,7 +216,13 @@ def test_the_standing_sentence_is_not_repeated_as_a_reason() -> None:
 
 def test_many_warnings_fold(full: Page) -> None:
     assert "1 warning" in full.text
-    text = Page(render(records.minimal(warnings=[f"Warning {i}." for i in range(11)]))).text
+    text = Page(
+        render(
+            records.minimal(
+                warnings=[{"code": "other", "text": f"Warning {i}."} for i in range(11)]
+            )
+        )
+    ).text
     assert "11 warnings" in text
     assert "3 more" in text
 

@@ -3,24 +3,25 @@
 import pytest
 from tests.unit.report import records
 
-from expunge.reporting.run import drawings, words
+from expunge.metrics import METRICS
+from expunge.reporting.run import generated, words
 
 
 @pytest.mark.parametrize(
     ("forget", "expected"),
     [
-        ({"kind": "random", "fraction": 0.1, "seed": 7}, "drawn at random (seed 7)"),
-        ({"kind": "random", "count": 3}, "drawn at random"),
+        ({"kind": "random", "fraction": 0.1, "seed": 7}, "chosen at random (seed 7)"),
+        ({"kind": "random", "count": 3}, "chosen at random"),
         ({"kind": "classes", "classes": ["cat"]}, "all of class cat"),
         ({"kind": "classes", "classes": [0, "dog", 2]}, "all of classes 0, dog and 2"),
         ({"kind": "classes"}, "all of class not known"),
         (
             {"kind": "classes", "fraction": 0.1, "seed": 0},
-            "all of 10\u00a0% of the classes, drawn at random (seed 0)",
+            "all of 10\u00a0% of the classes, chosen at random (seed 0)",
         ),
         (
             {"kind": "groups", "column": "person", "count": 3, "seed": 1},
-            "those with 3 values of person, drawn at random (seed 1)",
+            "those with 3 values of person, chosen at random (seed 1)",
         ),
         ({"kind": "classes", "classes": "cat"}, "all of class cat"),
         (
@@ -46,7 +47,7 @@ def test_classes_given_by_number_are_named() -> None:
 def test_what_was_asked() -> None:
     sentence = words.asked(records.full()).replace("\u00a0", " ")
     assert sentence == (
-        "Remove the influence of 4,500 training records (10.0 % of 45,000), drawn at random "
+        "Remove the influence of 4,500 training records (10.0 % of 45,000), chosen at random "
         "(seed 0), from the model \u201cfast\u201d (2,031,754 parameters), by the method "
         "scissorhands."
     )
@@ -66,7 +67,7 @@ def test_headline_says_only_what_is_known() -> None:
 def test_concepts_are_no_training_records() -> None:
     record = records.minimal()
     told = {"kind": "concepts", "concepts": ["church", "golf ball"]}
-    request = record.request.model_copy(update={"forget": told})
+    request = record.request.model_copy(update={"spec": told})
     found = record.model_copy(update={"request": request})
     assert words.headline(found) == "Forget church and golf ball"
     assert words.asked(found).startswith("Take church and golf ball out of the model")
@@ -88,9 +89,9 @@ def test_verdict(status: str, name: str, part: str) -> None:
 
 
 def test_every_score_of_the_record_is_explained() -> None:
-    fields = set(type(records.full().scores["original"]).model_fields)
-    everything = (*words.SCORES, *drawings.SCORES)
-    assert {one.field for one in everything} == fields
+    single = {name for name, one in METRICS.items() if one.of}
+    everything = (*words.SCORES, *generated.SCORES)
+    assert {one.field for one in everything} == single | {"fid", "synonym_accuracy"}
     assert all(one.short.endswith(".") and one.long.endswith(".") for one in everything)
 
 

@@ -93,7 +93,7 @@ class Section:
     @property
     def title(self) -> str:
         """Names the table."""
-        return f"{self.data}, {self.model}, {self.scenario}"
+        return f"{self.data}, {self.model}, {self.scenario or 'nothing forgotten'}"
 
     @property
     def shown(self) -> list[Row]:

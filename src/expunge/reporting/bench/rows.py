@@ -49,7 +49,7 @@ def sections(bench: Bench) -> list[Section]:
     """
     groups: dict[tuple[str, str, str], dict[tuple[Kind, int, str], dict[int, Result]]] = {}
     for result in sorted(bench.results, key=lambda one: (one.seed, one.key)):
-        label = result.method if result.kind == "unlearned" else ""
+        label = result.method if result.kind == "unlearned" else result.variant
         place = groups.setdefault((result.data, result.model, result.scenario), {})
         seeds = place.setdefault((result.kind, result.number, label), {})
         if result.seed in seeds:
@@ -96,11 +96,12 @@ def _section(
     untouched = groups.get(("original", 0, ""), {})
     before = {seed: one.relearn_curve[0] for seed, one in untouched.items() if one.relearn_curve}
     ratio = paper_ratio(bench.config, place[1])
+    gap = GENERATOR_GAP if is_of_generators(bench) else GAP_FIELDS
     found = []
     for key in wanted:
         row = Row(*place, key[0], key[1], _label(*key), len(seeds))
         results = groups.get(key, {})
-        row = _filled(row, results, reference, fastest, seeds)
+        row = _filled(row, results, reference, fastest, seeds, gap)
         row = _with_paper_rte(row, ratio)
         found.append(_with_relearn_time(row, results, before))
     floor = next((row.avg_gap for row in found if row.number == SECOND), None)
@@ -110,9 +111,11 @@ def _section(
 def _wanted(bench: Bench, place: tuple[str, str, str]) -> list[tuple[Kind, int, str]]:
     """Kind, number and label of the rows of a table, those without any result among them."""
     here = [one for one in bench.results if (one.data, one.model, one.scenario) == place]
+    if is_of_generators(bench) and not place[2]:  # originals alone, by their guidance
+        return [(one.kind, one.number, one.variant) for one in here]
     asked = known(bench.config.get("retrain")) or FIRST
     numbers = {*range(FIRST, int(asked) + 1), *(r.number for r in here if r.kind == "retrained")}
-    found: list[tuple[Kind, int, str]] = [("original", 0, "")]
+    found: list[tuple[Kind, int, str]] = [] if is_of_generators(bench) else [("original", 0, "")]
     found += [("retrained", number, "") for number in sorted(numbers)]
     if any(one.kind == "untrained" for one in bench.results):
         found.append(("untrained", 0, ""))
@@ -137,6 +140,7 @@ def _filled(
     reference: Mapping[int, dict[str, float | None]],
     fastest: float | None,
     seeds: Sequence[int],
+    gap: Sequence[str],
 ) -> Row:
     measured = _measured(results)
     both = [seed for seed in measured if seed in reference]
@@ -154,7 +158,7 @@ def _filled(
     columns["tow"] = [tug_of_war(_scores(measured[s]), _scores(reference[s])) for s in both]
     stats = {name: one for name, values in columns.items() if (one := stat(values))}
     is_target = row.kind == "retrained" and row.number == FIRST
-    avg_gap, gap_of_means = (None, None) if is_target else _gaps(measured, reference, both)
+    avg_gap, gap_of_means = (None, None) if is_target else _gaps(measured, reference, both, gap)
     return replace(
         row,
         stats=stats,
@@ -212,19 +216,14 @@ def _gaps(
     measured: Mapping[int, dict[str, float | None]],
     reference: Mapping[int, dict[str, float | None]],
     both: Sequence[int],
+    names: Sequence[str],
 ) -> tuple[Stat | None, float | None]:
     pairs = [(_scores(measured[seed]), _scores(reference[seed])) for seed in both]
-    judged = [(gap, *pair) for pair in pairs if (gap := gap_of(*pair)) is not None]
+    judged = [(gap, *pair) for pair in pairs if (gap := average_gap(*pair, names)) is not None]
     if not judged:
         return None, None
     means = mean_scores([one for _, one, _ in judged]), mean_scores([one for _, _, one in judged])
-    return stat(gap for gap, _, _ in judged), gap_of(*means)
-
-
-def gap_of(scores: Scores, reference: Scores) -> float | None:
-    """Avg. Gap in points: of the paper's four scores, or of what a judge of images knows."""
-    judged = scores.get("test_accuracy") is None and scores.get("mia") is None
-    return average_gap(scores, reference, GENERATOR_GAP if judged else GAP_FIELDS)
+    return stat(gap for gap, _, _ in judged), average_gap(*means, names)
 
 
 def _scores(values: Mapping[str, float | None]) -> Scores:
@@ -280,7 +279,8 @@ def _flagged(found: Sequence[Row], floor: Stat | None) -> list[Row]:
 
 def _label(kind: Kind, number: int, method: str) -> str:
     if kind != "retrained":
-        return method or kind.capitalize()
+        name = kind.capitalize()
+        return method if kind == "unlearned" else f"{name}, {method}" if method else name
     return {FIRST: "Retrain", SECOND: "Retrain (second)"}.get(number, f"Retrain ({number})")
 
 

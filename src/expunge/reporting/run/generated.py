@@ -40,6 +40,14 @@ SCORES = (
         True,
     ),
     ScoreWords(
+        "synonym_accuracy",
+        "Recognised, synonyms",
+        "The same for other wordings of what was to be forgotten.",
+        "A model that only unlearned one wording still generates the concept for another.",
+        True,
+        rare=True,
+    ),
+    ScoreWords(
         "fid",
         "Fréchet distance, kept",
         "How far images of kept concepts are from real ones, in features of the classifier.",

@@ -133,7 +133,7 @@ def score_rows(record: Record) -> list[Row]:
     for words in score_words(record):
         goal = known(target.get(words.field)) if target else None
         cells = [_cell(record, key, words, goal) for key, _ in _models(record)]
-        if words.percent or any(cell.value for cell in cells):
+        if (words.percent and not words.rare) or any(cell.value for cell in cells):
             rows.append(Row(words, cells))
     return rows
 

@@ -43,13 +43,14 @@ SHORT_SETS = {
 
 @dataclass(frozen=True)
 class ScoreWords:
-    """How one field of ``Scores`` is named and explained to a newcomer."""
+    """How one metric is named and explained to a newcomer; ``rare`` ones need a value to show."""
 
     field: str
     name: str
     short: str
     long: str
     percent: bool
+    rare: bool = False
 
 
 SCORES = (
@@ -83,6 +84,24 @@ SCORES = (
         "record was in the training data (a support vector classifier, fitted on kept and test "
         "records). The value is the share of forgotten records guessed to be outside.",
         True,
+    ),
+    ScoreWords(
+        "canary_accuracy",
+        "Canaries, wrong label",
+        "Canaries that are still predicted as the wrong label that they were trained with.",
+        "A canary was given a wrong label on purpose before training. A model can predict that "
+        "label only because it has memorised this very record; a retrained one hardly ever does.",
+        True,
+        rare=True,
+    ),
+    ScoreWords(
+        "canary_recovery",
+        "Canaries, true label",
+        "Canaries that are predicted as what they really are.",
+        "A retrained model predicts most of them rightly, about as often as test records. A model "
+        "that only learned to avoid the wrong labels does not.",
+        True,
+        rare=True,
     ),
     ScoreWords(
         "forget_loss",

@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("diffusers")
 
 from expunge import PixelPipeline, Record, text_to_image_demo
+from expunge.config.generator import GenerationConfig
 from expunge.core import InputError
-from expunge.runs import generator_demo as word_demo
+from expunge.runs import demonstration
 from expunge.training import RECIPES
 
 
@@ -18,9 +19,9 @@ from expunge.training import RECIPES
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RECIPES, "denoiser", replace(RECIPES["denoiser"], epochs=0.2))
     monkeypatch.setitem(RECIPES, "quick", replace(RECIPES["quick"], epochs=0.5))
-    monkeypatch.setitem(word_demo._PLAN, "images", 3)
-    monkeypatch.setitem(word_demo._PLAN, "steps", 2)
-    monkeypatch.setattr(word_demo, "_REPAIR_EPOCHS", 0.2)
+    quick = GenerationConfig(images=3, steps=2, guidance=1.5, batch_size=300)
+    monkeypatch.setattr(demonstration, "IMAGES", quick)
+    monkeypatch.setattr(demonstration, "METHOD", demonstration.METHOD | {"epochs": 0.2})
 
 
 @pytest.mark.usefixtures("quick")
@@ -29,26 +30,26 @@ def test_it_leaves_a_record_a_report_and_a_pipeline(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     record = text_to_image_demo(out, word="seven", on_log=rows.append)
     assert Record.load(out / "record.json") == record
-    assert record.request.forget == {"kind": "classes", "classes": ["seven"]}
+    assert record.request.spec == {"kind": "classes", "classes": ["seven"]}
     assert record.data.sizes == {"forget": 125, "retain": 1133}  # of 1,258 for training
     assert set(record.scores) == {"original", "unlearned", "retrained", "retrained_again"}
-    assert record.drawings[0].prompt == "a handwritten seven"
-    assert record.scores["unlearned"].fid is not None
-    assert "Drawings, before and after" in (out / "report.html").read_text(encoding="utf-8")
+    assert record.generated[0].prompt == "a handwritten seven"
+    assert record.scores["unlearned"]["fid"] is not None
+    assert "Generated images, before and after" in (out / "report.html").read_text(encoding="utf-8")
     names = {"record.json", "report.html", "salt", "pipeline", "original.safetensors"}
-    nets = {"retrained-1.safetensors", "retrained-2.safetensors"}
+    nets = {f"{name}.safetensors" for name in ("retrained-1", "retrained-2", "judge")}
     assert {path.name for path in out.iterdir()} == names | nets
     pipeline = PixelPipeline.from_pretrained(out / "pipeline")
     pipeline.set_progress_bar_config(disable=True)
     assert pipeline(["seven"], num_inference_steps=1).images.shape == (1, 8, 8, 1)
     doing = {row.get("doing") for row in rows}
-    assert {"train original", "train retrained-2", "scissorhands", "draw and evaluate"} <= doing
+    assert {"train original", "train retrained-2", "scissorhands", "evaluate"} <= doing
 
     rows.clear()
     again = text_to_image_demo(out, word="seven", resume=True, on_log=rows.append)
     assert not any("train" in str(row.get("doing")) for row in rows)
     assert again.model.sha256_after == record.model.sha256_after
-    assert again.drawings == record.drawings
+    assert again.generated == record.generated
 
 
 def test_an_unknown_word_is_refused_before_anything_is_made(tmp_path: Path) -> None:

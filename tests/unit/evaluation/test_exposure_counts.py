@@ -9,13 +9,12 @@ pytest.importorskip("diffusers")
 
 from tests.unit.report import records
 
-from expunge import draw
 from expunge.core import InputError
 from expunge.data import ListedPrompt
-from expunge.evaluation import count_exposed
+from expunge.evaluation import count_exposed, generate
 from expunge.models.diffusion.tiny_digits import make_pipeline
 from expunge.reporting import render
-from expunge.reporting.run.drawings import exposure_table
+from expunge.reporting.run.generated import exposure_table
 
 PROMPTS = [
     ListedPrompt("the number three", 7, guidance=3.0),
@@ -51,7 +50,7 @@ def test_prompts_are_drawn_by_their_own_seed_and_guidance() -> None:
     for place, (text, seed, scale) in enumerate(
         [("seven", 9, 1.5), ("the number three", 7, 3.0), ("", 4, 3.0)]
     ):
-        alone = draw(pipelines["original"], [text], [seed], steps=2, guidance=scale)[0]
+        alone = generate(pipelines["original"], [text], [seed], steps=2, guidance=scale)[0]
         assert (alone.int() - detector.shown[place].int()).abs().max() <= 1
     bright = sum(int(one.float().mean() > 100) for one in detector.shown[:3])
     assert found.counts["original"]["BRIGHT_EXPOSED"] == bright
@@ -64,7 +63,7 @@ def test_without_prompts_there_is_nothing_to_count() -> None:
 
 def test_the_page_lists_parts_and_their_sum() -> None:
     counts = {"original": {"FEET_EXPOSED": 3, "BELLY_EXPOSED": 5}, "unlearned": {"FEET_EXPOSED": 1}}
-    record = records.drawn(
+    record = records.generated(
         exposure={"detector": "D 1", "least_score": 0.6, "prompts": 9, "counts": counts}
     )
     table = exposure_table(record)
@@ -75,4 +74,4 @@ def test_the_page_lists_parts_and_their_sum() -> None:
         ["All", "8", "1"],
     ]
     assert "Exposed parts of bodies" in render(record)
-    assert exposure_table(records.drawn()) is None
+    assert exposure_table(records.generated()) is None

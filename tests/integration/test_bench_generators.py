@@ -1,4 +1,4 @@
-"""A bench of words on the digits, with trainings cut short: results, and going on."""
+"""A bench of generators on the digits, with trainings cut short: results, and going on."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +8,18 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from expunge import LatentSet, WordBench
-from expunge.bench.words.jobs import WordJob
-from expunge.bench.words.result import WordResult
-from expunge.bench.words.worker import WordWorker
+from expunge import Bench, LatentSet
+from expunge.bench import Result
+from expunge.bench.grid import Job
+from expunge.bench.worker import Worker
 from expunge.cli import main
 from expunge.runs import scenes
-from expunge.runs.generator import denoiser_name
+from expunge.runs.scene import denoiser_name
 from expunge.training import RECIPES
 
 CONFIG = """
 title = "Digits"
-kind = "words"
+kind = "generator"
 scene = "digits"
 seeds = [0]
 words = ["seven"]
@@ -49,15 +49,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenes, "digits_scene", lambda: replace(scene, judge=short))
 
 
-def check_probes(found: WordBench) -> None:
+def check_probes(found: Bench) -> None:
     original, _, retrained, done, _ = found.results
-    assert [(one.probe, one.strength) for one in done.probes] == [("completion", 0.3)]
-    assert set(done.probes[0].recognised) == {"model"}
-    assert done.relearn is not None
-    assert done.relearn.steps == [0, 2]
-    assert done.relearn.curves["model"][0] == done.target
-    assert retrained.relearn is not None
-    assert original.relearn is None
+    assert [(one.probe, one.strength) for one in done.record.generation_probes] == [
+        ("completion", 0.3)
+    ]
+    assert set(done.record.generation_probes[0].recognised) == {"unlearned"}
+    assert done.record.relearn is not None
+    assert done.record.relearn.steps == [0, 2]
+    assert done.relearn_curve[0] == done.scores["forget_accuracy"]
+    assert retrained.record.relearn is not None
+    assert original.record.relearn is None
 
 
 @pytest.mark.usefixtures("quick")
@@ -67,51 +69,56 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
     words += ["--store", str(tmp_path / "store")]
     assert main(words) == 0
     assert "5 of 5 results." in capsys.readouterr().out
-    found = WordBench.load(tmp_path / "out" / "bench.json")
-    kinds = [(one.kind, one.method, one.guidance) for one in found.results]
+    found = Bench.load(tmp_path / "out" / "bench.json")
+    kinds = [
+        (one.kind, one.method, one.record.generation_protocol.get("guidance"))
+        for one in found.results
+    ]
     assert kinds == [
         ("original", "original", 1.5),
         ("original", "original", 1.0),
         ("retrained", "retrained", 1.5),
         ("unlearned", "Scissorhands", 1.5),
-        ("unlearned", "diverges", 1.5),
+        ("unlearned", "diverges", None),
     ]
     done, refused = found.results[3], found.results[4]
-    assert done.target is not None
-    assert done.fid is not None
-    assert done.forget_loss is not None
-    assert {one.group for one in done.prompts} == {"target", "synonym", "other"}
+    assert done.scores is not None
+    assert {"forget_accuracy", "synonym_accuracy", "fid", "forget_loss"} <= set(done.scores)
+    assert None not in done.scores.values()
+    assert {one.group for one in done.record.prompts} == {"target", "synonym", "other"}
     check_probes(found)
     assert refused.error
-    assert refused.target is None
-    assert 0 < (found.judge_accuracy or 0) <= 100
+    assert refused.scores is None
+    assert found.judge is not None
+    assert 0 < (found.judge.accuracy or 0) <= 100
+    assert (tmp_path / "out" / "leaderboard.html").is_file()
     assert "Scissorhands" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
 
     def forbidden(*args: Any, **more: Any) -> Any:
         raise AssertionError("a result was computed twice")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("expunge.bench.words.worker.unlearn", forbidden)
-        patch.setattr("expunge.runs.generator.train", forbidden)
+        patch.setattr("expunge.bench.worker.unlearn", forbidden)
+        patch.setattr("expunge.runs.models.train", forbidden)
         assert main(words) == 0
-    again = WordBench.load(tmp_path / "out" / "bench.json")
+    again = Bench.load(tmp_path / "out" / "bench.json")
     assert again.results == found.results
 
     # Interrupted in its second result, it shows the first and all later ones that are there.
     for one in found.results[:2]:
-        (tmp_path / "store" / "words" / f"{one.key}.json").unlink()
-    compute, calls = WordWorker.compute, list[WordJob]()
+        (tmp_path / "store" / "results" / f"{one.key}.json").unlink()
+    compute, calls = Worker.compute, list[Job]()
 
-    def interrupted(self: WordWorker, job: WordJob, prepared: None = None) -> WordResult:
+    def interrupted(self: Worker, job: Job) -> Result:
         calls.append(job)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return compute(self, job, prepared)
+        return compute(self, job)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WordWorker, "compute", interrupted)
+        patch.setattr(Worker, "compute", interrupted)
         assert main(words) == 130
-    half = WordBench.load(tmp_path / "out" / "bench.json")
+    half = Bench.load(tmp_path / "out" / "bench.json")
     expected = [again.results[0], *again.results[2:]]
     assert [one.key for one in half.results] == [one.key for one in expected]
     again.save(tmp_path / "out" / "bench.json")
@@ -119,10 +126,10 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
     # Another store, as on another machine, that is told the results.
     words[-1] = str(tmp_path / "elsewhere")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("expunge.bench.words.worker.unlearn", forbidden)
-        patch.setattr("expunge.bench.words.worker.trained_denoiser", forbidden)
+        patch.setattr("expunge.bench.worker.unlearn", forbidden)
+        patch.setattr("expunge.bench.worker.train_or_take", forbidden)
         assert main([*words, "--known", str(tmp_path / "out" / "bench.json")]) == 0
-    told = WordBench.load(tmp_path / "out" / "bench.json")
+    told = Bench.load(tmp_path / "out" / "bench.json")
     assert told.results == found.results
 
 

@@ -1,13 +1,14 @@
-"""What passes for a model that draws, what fails, and when nothing can be said."""
+"""What passes for a text-to-image model, what fails, and when nothing can be said."""
 
 import pytest
 
+from expunge.core.codes import Code
 from expunge.core.schemas.record import Scores
 from expunge.evaluation import NOT_A_PROOF, judge_generated
 
 
 def make(forget: float | None, retain: float | None = 95.0, **more: float) -> Scores:
-    return Scores(forget_accuracy=forget, retain_accuracy=retain, **more)
+    return {"forget_accuracy": forget, "retain_accuracy": retain, **more}
 
 
 def three(unlearned: Scores, **changes: Scores) -> dict[str, Scores]:
@@ -42,7 +43,7 @@ def test_limits_themselves_pass() -> None:
     assert judge_generated(three(make(14.0, 90.0))).status == "pass"
 
 
-def test_fewer_than_a_retrained_model_draws_is_as_far_as_more() -> None:
+def test_fewer_than_a_retrained_model_generates_is_as_far_as_more() -> None:
     high = {"retrained": make(40.0)}
     assert judge_generated(three(make(29.0), **high)).status == "fail"
     assert judge_generated(three(make(30.0), **high)).status == "pass"
@@ -63,18 +64,19 @@ def test_without_a_retrained_model_numbers_are_told() -> None:
     assert "decide what is good enough" in verdict.reasons[2]
 
 
-def test_an_original_that_never_drew_it_says_nothing() -> None:
+def test_an_original_that_never_generated_it_says_nothing() -> None:
     verdict = judge_generated(three(make(8.0), retrained=make(90.0)))
     assert verdict.status == "cannot tell"
-    assert "could not draw them well to begin with" in verdict.reasons[0]
+    assert "could not generate them well to begin with" in verdict.reasons[0]
 
 
-def test_nobody_looked() -> None:
-    none = {name: Scores(forget_loss=n) for n, name in enumerate(("original", "unlearned"))}
+def test_without_a_judge_nothing_is_counted() -> None:
+    none = {name: {"forget_loss": float(n)} for n, name in enumerate(("original", "unlearned"))}
     assert judge_generated(none).status == "cannot tell"
 
 
 def test_a_warning_that_nothing_was_forgotten_is_told() -> None:
-    told = judge_generated(three(make(90.0)), ["nothing was forgotten: the loss is the same"])
+    told = judge_generated(three(make(90.0)), changed=False)
     assert told.status == "fail"
-    assert "nothing was forgotten" in " ".join(told.reasons)
+    assert told.codes == [Code.FORGET_ACCURACY, Code.UNCHANGED]
+    assert "Nothing was forgotten" in " ".join(told.reasons)
