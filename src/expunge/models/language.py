@@ -1,6 +1,7 @@
 """Causal language models: tiny ones built here, and others from a folder of Hugging Face."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +122,10 @@ def load_language_model(folder: str | Path) -> tuple[nn.Module, Any]:
     _check_folder(path)
     options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        model, notes = transformers.AutoModelForCausalLM.from_pretrained(
-            path, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **options
-        )
+        with _quiet(transformers.utils.logging):
+            model, notes = transformers.AutoModelForCausalLM.from_pretrained(
+                path, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **options
+            )
         tokenizer = transformers.AutoTokenizer.from_pretrained(path, **options)
     except Exception as error:  # a damaged file raises whatever its reader raises
         reason = str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
@@ -160,6 +162,18 @@ def _check_folder(path: Path) -> None:
             + "; load the model elsewhere if you trust it, and write it with "
             "model.save_pretrained(folder, safe_serialization=True)"
         )
+
+
+@contextmanager
+def _quiet(logs: Any) -> Iterator[None]:
+    """Inside, transformers shows no bars; they would break up those of a command."""
+    shown = logs.is_progress_bar_enabled()
+    logs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logs.enable_progress_bar()
 
 
 def _transformers() -> Any:
