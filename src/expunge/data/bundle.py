@@ -116,8 +116,8 @@ class Bundle:
         validation: Samples that nobody trains on and methods may read.
         test: Samples that only metrics read.
         classes: Names of the classes in the order of the labels.
-        num_classes: Number of classes C; labels are 0 to C - 1.
-        image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1).
+        num_classes: Number of classes C; labels are 0 to C - 1. 0 where targets are no classes.
+        image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1), texts (0, 0, 0).
         canaries: Which training samples carry a wrong label, where some were planted.
     """
 

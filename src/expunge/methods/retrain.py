@@ -26,7 +26,7 @@ class Retrain(Published):
         lr: Peak learning rate; None as the recipe says.
         batch_size: Samples per step; None as the recipe says.
 
-    Needs a ``reset_parameters`` method on every module that owns parameters (all of
+    Needs a model of Hugging Face, or ``reset_parameters`` on every module with parameters (all of
     torch's have one); for other nets build a fresh one and call ``train``.
 
     Cost: that of training.

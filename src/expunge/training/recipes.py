@@ -110,6 +110,8 @@ RECIPES: dict[str, Recipe] = {
     "small-ddpm": Recipe(epochs=60, batch_size=64, lr=1.5e-3, weight_decay=1e-2, warmup=0.05),
     # For a U-Net of 4 M parameters on some 10,000 latents: twenty minutes on one core.
     "small-diffusion": Recipe(epochs=26, batch_size=128, lr=2e-3, weight_decay=1e-2, warmup=0.05),
+    # For a Llama of 0.1 M weights to know 600 short answers by heart: seconds.
+    "small-language": Recipe(epochs=30, batch_size=64, lr=5e-3, weight_decay=1e-2, warmup=0.1),
     # Seconds, for the digits and other tiny sets.
     "quick": Recipe(epochs=30, batch_size=64, lr=0.1, nesterov=True),
 }

@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 from expunge.core import Guard, InputError, Run, UnlearningData, unlearn
 from expunge.core.task import Bounded
 from expunge.methods import Scissorhands
-from expunge.tasks import Classification
+from expunge.tasks import Classification, Regression
 
 LENIENT = Guard(max_retain_drop=100)
 ONE_STEP = {"lr": 0.01, "epochs": 0.01, "batch_size": 15, "momentum": 0.0, "weight_decay": 0.0}
@@ -37,6 +37,19 @@ def test_samples_of_known_classes_get_the_held_out_gate_and_no_trim(blob_model, 
     assert chosen["scenario"] == "samples of known classes"
     assert chosen["constraint"] == "held-out"
     assert chosen["trim"] is None
+
+
+def test_without_labels_nothing_is_said_about_classes(blobs):
+    data = UnlearningData(*(
+        TensorDataset(part.tensors[0], part.tensors[0].sum(1, keepdim=True))
+        for part in (blobs.forget, blobs.retain, blobs.validation)
+    ))  # fmt: skip
+    method = Scissorhands(lr=1e-4, epochs=1)
+    found = unlearn(torch.nn.Linear(4, 1), data, method, task=Regression(), guard=LENIENT)
+    assert found.decisions["scenario"] == {
+        "value": "samples",
+        "reason": "the task has no labels, so that no class can be gone",
+    }
 
 
 def test_a_whole_class_gets_a_relative_trim_and_is_held_at_the_ceiling(blob_model, blobs, task):

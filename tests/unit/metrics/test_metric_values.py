@@ -8,6 +8,7 @@ from expunge.core.schemas.record import Scores
 from expunge.metrics import (
     GAP_FIELDS,
     METRICS,
+    SetScores,
     accuracy,
     average_gap,
     confidence_edges,
@@ -15,6 +16,7 @@ from expunge.metrics import (
     loss_edges,
     mean_scores,
     run_time_efficiency,
+    summarise,
 )
 
 RETRAIN = Scores(forget_accuracy=92, retain_accuracy=100, test_accuracy=91, mia=12, test_loss=0.5)

@@ -73,11 +73,14 @@ def make_plan(
     share = absent_share(task, data)
     whole = share > 0.5
     base = (_CONCEPTS if is_adaptive(task) else _CLASSES) if whole else _SAMPLES
-    run.decide(
-        "scenario",
-        "whole classes" if whole else "samples of known classes",
-        f"{100 * share:.0f} % of the forget set has labels that the retain set does not hold",
-    )
+    if task.labels(data.forget) is None:
+        run.decide("scenario", "samples", "the task has no labels, so that no class can be gone")
+    else:
+        run.decide(
+            "scenario",
+            "whole classes" if whole else "samples of known classes",
+            f"{100 * share:.0f} % of the forget set has labels that the retain set does not hold",
+        )
     constraint, weight = _constraint(options, base, data, run)
     weight = _choose(
         run, "forget_weight", options.forget_weight, weight, "the default of this constraint"
