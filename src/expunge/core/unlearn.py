@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
 from .checkpoint import CheckpointStore
 from .data import Split, UnlearningData, fetch
 from .errors import InputError, ModelError
 from .guard import Guard, Health, check_finite, first_non_finite, nothing_changed
 from .isolation import isolated_randomness
 from .memory import PeakMemory, memory_advice
-from .method import Method
+from .method import Method, needs_of, required_sets
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .task import Task
@@ -149,10 +150,13 @@ def _check_request(
         )
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}")
-    for split in sorted(method.reads):
-        if getattr(data, split) is None and split not in getattr(method, "optional", ()):
+    for split in sorted(required_sets(method)):
+        if getattr(data, split) is None:
             raise InputError(f"{method.name} reads the {split} set, but data.{split} is None")
-    if hasattr(task, "check_set"):
+    for capability in needs_of(method):
+        if not isinstance(task, capability):
+            raise InputError(lacking(method.name, capability, task))
+    if isinstance(task, ChecksSets):
         for name in data.sizes():
             task.check_set(getattr(data, name), name)
     for split in (Split.FORGET, Split.RETAIN):
@@ -161,7 +165,9 @@ def _check_request(
         with torch.no_grad():
             task.loss(probe, batch)
         labels = task.labels(getattr(data, split))
-        if labels is not None and hasattr(task, "check_labels"):
+        if labels is None and NamesLabels in needs_of(method):
+            raise InputError(lacking(method.name, NamesLabels, task))
+        if labels is not None and isinstance(task, ChecksLabels):
             task.check_labels(labels)
 
 

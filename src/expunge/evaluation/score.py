@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.batches import seeded
+from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData, fetch
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
@@ -226,7 +227,7 @@ def _column(parts: tuple[Tensor | None, ...]) -> Any:
 
 
 def _probability(model: nn.Module, task: Task, batch: Any) -> Tensor | None:
-    if not hasattr(task, "logits"):
+    if not isinstance(task, GivesLogits):
         return None
     logits, labels = task.logits(model, batch)
     probability: Tensor = logits.float().softmax(1).gather(1, labels.long()[:, None])[:, 0]

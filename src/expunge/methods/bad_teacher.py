@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.batches import Stream, derive_seed
+from ..core.capabilities import GivesLogits
 from ..core.checks import check_positive, check_share
 from ..core.data import Split, UnlearningData, take
 from ..core.errors import InputError
@@ -53,6 +54,7 @@ class BadTeacher:
 
     name: ClassVar[str] = "bad-teacher"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Vikram S. Chundawat, Ayush K. Tarun, Murari Mandal, Mohan Kankanhalli",
         title="Can Bad Teaching Induce Forgetting? Unlearning in Deep Networks Using an "

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.batches import Stream
+from ..core.capabilities import GivesLogits
 from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.errors import ModelError
@@ -54,6 +55,7 @@ class BoundaryExpanding(Published):
 
     name: ClassVar[str] = "boundary-expanding"
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Min Chen, Weizhuo Gao, Gaoyang Liu, Kai Peng, Chen Wang",
         title="Boundary Unlearning: Rapid Forgetting of Deep Networks via Shifting the "

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.capabilities import GivesLogits, NormalisedSet, parent_of
 from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.method import Reference
@@ -56,6 +57,7 @@ class BoundaryShrink(Published):
 
     name: ClassVar[str] = "boundary-shrink"
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Min Chen, Weizhuo Gao, Gaoyang Liu, Kai Peng, Chen Wang",
         title="Boundary Unlearning: Rapid Forgetting of Deep Networks via Shifting the "
@@ -129,9 +131,10 @@ def _nearest_wrong(original: _Movable, logits: Logits, batch: Batch) -> Tensor:
 
 def _normalisation(dataset: Any) -> tuple[Sequence[float], Sequence[float]] | None:
     """Mean and deviation per channel by which a set normalises pixels; None if unknown."""
-    while not hasattr(dataset, "mean") and hasattr(dataset, "dataset"):
-        dataset = dataset.dataset  # a torch Subset
-    mean, std = getattr(dataset, "mean", None), getattr(dataset, "std", None)
-    if isinstance(mean, Sequence) and isinstance(std, Sequence):
-        return mean, std
+    while not isinstance(dataset, NormalisedSet) and (whole := parent_of(dataset)) is not None:
+        dataset = whole
+    if isinstance(dataset, NormalisedSet):
+        mean, std = dataset.mean, dataset.std
+        if isinstance(mean, Sequence) and isinstance(std, Sequence):
+            return mean, std
     return None

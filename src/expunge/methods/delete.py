@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import GivesLogits
 from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
@@ -52,6 +53,7 @@ class DELETE:
 
     name: ClassVar[str] = "delete"
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Yu Zhou, Dian Zheng, Qijie Mo, Renjie Lu, Kun-Yu Lin, Wei-Shi Zheng",
         title=(

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from ..core.capabilities import NamesLabels
 from ..core.checks import check_choice, check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.method import Reference
@@ -50,6 +51,7 @@ class RandomLabel:
 
     name: ClassVar[str] = "random-label"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({NamesLabels})
     reference: ClassVar = Reference(
         authors="Laura Graves, Vineel Nagisetty, Vijay Ganesh",
         title="Amnesiac Machine Learning",

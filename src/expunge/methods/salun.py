@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..core.capabilities import Denoises, NamesLabels
 from ..core.checks import check_choice, check_not_negative, check_positive, check_share
 from ..core.data import Split, UnlearningData
 from ..core.method import Reference
@@ -18,7 +19,6 @@ from ..kernels import freeze_masked, select_parameters, top_share
 from ..training.descent import Descent, fitting_batch
 from ._shared.presets import Published
 from ._shared.relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
-from .diffusion.concepts import denoises, denoising_of
 
 MASKS = ("gradient", "random")
 
@@ -77,6 +77,7 @@ class SalUn(Published):
 
     name: ClassVar[str] = "salun"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({NamesLabels})
     reference: ClassVar = Reference(
         authors="Chongyu Fan, Jiancheng Liu, Yihua Zhang, Eric Wong, Dennis Wei, Sijia Liu",
         title="SalUn: Empowering Machine Unlearning via Gradient-Based Weight Saliency in Both "
@@ -94,15 +95,14 @@ class SalUn(Published):
         check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
-        mixed = None if denoises(task) else Mixed(task, data, run)  # first: it may refuse
+        mixed = None if isinstance(task, Denoises) else Mixed(task, data, run)  # it may refuse
         masks = run.once("mask", lambda: self._masks(model, task, data, run))
         _hold_still(model, masks)
         descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         with freeze_masked(descent.optimizer, select_parameters(model), masks):
-            if mixed is None:
-                denoising = denoising_of(task, self.name)
-                descend_on_other_predictions(self, descent, model, denoising, data, run)
-            else:
+            if isinstance(task, Denoises):
+                descend_on_other_predictions(self, descent, model, task, data, run)
+            elif mixed is not None:
                 descend_on_wrong_labels(self, descent, model, mixed, run)
         return model
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.batches import Stream
+from ..core.capabilities import GivesLogits
 from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.method import Reference
@@ -66,6 +67,7 @@ class SCRUB:
 
     name: ClassVar[str] = "scrub"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Meghdad Kurmanji, Peter Triantafillou, Jamie Hayes, Eleni Triantafillou",
         title="Towards Unbounded Machine Unlearning",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from ..core.capabilities import NamesLabels
 from ..core.checks import check_not_negative, check_positive, check_share
 from ..core.data import Split, UnlearningData, fetch, take
 from ..core.errors import InputError
@@ -71,6 +72,7 @@ class UNSIR:
 
     name: ClassVar[str] = "unsir"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({NamesLabels})
     reference: ClassVar = Reference(
         authors="Ayush K. Tarun, Vikram S. Chundawat, Murari Mandal, Mohan Kankanhalli",
         title="Fast Yet Effective Machine Unlearning",

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.capabilities import label_column, logits_in
 from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
@@ -43,8 +44,7 @@ class Classification:
                 "expected finite inputs, got NaN or infinite values in a batch; "
                 "remove those samples or repair the loader"
             )
-        logits = model(inputs)
-        logits = getattr(logits, "logits", logits)  # Hugging Face models return a record
+        logits = logits_in(model(inputs))
         expected = (len(labels), self.num_classes)
         if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
             found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -67,9 +67,8 @@ class Classification:
 
     def labels(self, dataset: Any) -> Tensor:
         """Label of each sample, int64 (N,); read from the set's own column if it has one."""
-        for name in ("labels", "targets"):
-            if (column := getattr(dataset, name, None)) is not None and not callable(column):
-                return torch.as_tensor(column).long()
+        if (column := label_column(dataset)) is not None:
+            return torch.as_tensor(column).long()
         parts = torch.arange(len(dataset)).split(1000)
         return torch.cat([unpack(fetch(dataset, part))[1].long() for part in parts])
 

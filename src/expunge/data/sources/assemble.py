@@ -156,9 +156,8 @@ def _decoded(
     """One decoding per file; sets of one file share its pixels."""
 
     def build(raw: Raw, wanted: Tensor) -> ImageSet:
-        return raw.build(
-            wanted, wishes.image_size, classes=classes, augmentation=Augmentation.none()
-        )
+        plain = {"classes": classes, "augmentation": Augmentation.none()}
+        return ImageSet(**raw.decoded(wanted, wishes.image_size, **plain))
 
     from_test = bool(wishes.validation_from_test)
     groups = {"train": rows.train}

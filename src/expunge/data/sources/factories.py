@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.capabilities import IdentifiedSet, MapSet, TableSet, class_names
 from ...core.checks import did_you_mean
 from ...core.data import UnlearningData
 from ...core.errors import DataError, ExpungeError, InputError
 from ...core.user_code import current_folder_importable, find_callable
 from ...tasks.batches import unpack
 from ..bundle import Bundle, RowSet, ids_of
-from ..convert import NotImagesError, class_names, read_items, read_labels
+from ..convert import NotImagesError, read_labels
 from ..images.augmentation import Augmentation
 from ..images.decode import resize_images
 from ..images.image_set import ImageSet
@@ -99,21 +100,22 @@ def _prepare(dataset: Any, name: str, wishes: Wishes) -> Any:
     """An ``ImageSet`` if that loses nothing, else a ``RowSet``."""
     if isinstance(dataset, ImageSet):
         return _as_wished(dataset, wishes)
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+    if not isinstance(dataset, MapSet):
         raise DataError(
             f"expected the {name} set to be a map-style data set with a length, got "
             f"{type(dataset).__name__}; read a stream into a list first"
         )
     if len(dataset) == 0:
         raise DataError(f"the {name} set of the factory is empty")
-    if hasattr(dataset, "with_format") and hasattr(dataset, "features"):
+    if isinstance(dataset, TableSet):
         images = ImageSet.from_hf(dataset, augmentation=Augmentation.none())
         return _as_wished(_with_ids(images, name), wishes)
     try:
-        images = read_items(dataset, lossless=True, augmentation=Augmentation.none())
+        images = ImageSet.from_torch(dataset, lossless=True, augmentation=Augmentation.none())
     except NotImagesError:
         return RowSet(dataset, read_labels(dataset), f"{name}/")
-    return _as_wished(images if hasattr(dataset, "ids") else _with_ids(images, name), wishes)
+    named = images if isinstance(dataset, IdentifiedSet) else _with_ids(images, name)
+    return _as_wished(named, wishes)
 
 
 def _with_ids(images: ImageSet, name: str) -> ImageSet:

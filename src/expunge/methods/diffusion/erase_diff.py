@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...core.capabilities import Denoises
 from ...core.checks import check_not_negative, check_positive
 from ...core.data import Split, UnlearningData
 from ...core.method import Reference
@@ -15,7 +16,7 @@ from ...core.run import Run
 from ...core.task import Batch, Task
 from ...kernels import inner, squared_norm
 from ...training.descent import Descent, fitting_batch
-from .concepts import DenoisingTask, denoising_of
+from .concepts import denoising_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ class EraseDiff:
 
     name: ClassVar[str] = "erase-diff"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = Reference(
         authors="Jing Wu, Trung Le, Munawar Hayat, Mehrtash Harandi",
         title="EraseDiff: Erasing Data Influence in Diffusion Models",
@@ -90,7 +92,7 @@ class EraseDiff:
         return model
 
     def _slope(
-        self, model: nn.Module, task: DenoisingTask, batch: Batch, run: Run
+        self, model: nn.Module, task: Denoises, batch: Batch, run: Run
     ) -> tuple[list[Tensor], float]:
         """Gradient of q at the weights of the model, and f there.
 
@@ -109,7 +111,7 @@ class EraseDiff:
         return [a - b for a, b in zip(slope, gradient, strict=True)], here.item()
 
 
-def _erasing(model: nn.Module, task: DenoisingTask, batch: Batch) -> Tensor:
+def _erasing(model: nn.Module, task: Denoises, batch: Batch) -> Tensor:
     """f: the distance of predictions on D_f from uniform noise."""
     drawn = task.draw(model, batch)
     found = task.predict(model, drawn.noised, drawn.levels, drawn.conditions)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...core.capabilities import Denoises
 from ...core.checks import check_choice, check_not_negative, check_positive
 from ...core.data import Split, UnlearningData
 from ...core.errors import InputError
@@ -18,7 +19,7 @@ from ...core.task import Batch, Task
 from ...tasks.batches import unpack
 from ...training.descent import Descent, fitting_batch
 from .._shared.teachers import frozen_copy
-from .concepts import DenoisingTask, denoising_of
+from .concepts import denoising_of
 from .half_way import half_way
 
 STARTS = ("images", "noise")
@@ -49,6 +50,7 @@ class _Distillation:
     name: ClassVar[str]
     trained: ClassVar[str]
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = _REFERENCE
 
     def __post_init__(self) -> None:
@@ -71,9 +73,7 @@ class _Distillation:
                 descent.log(step, erase_loss=loss.item())
         return model
 
-    def _loss(
-        self, model: nn.Module, teacher: nn.Module, task: DenoisingTask, batch: Batch
-    ) -> Tensor:
+    def _loss(self, model: nn.Module, teacher: nn.Module, task: Denoises, batch: Batch) -> Tensor:
         noised, levels, labels, named = self._samples(model, teacher, task, batch)
         with torch.no_grad():
             told = task.predict(teacher, noised, levels, named)
@@ -84,7 +84,7 @@ class _Distillation:
         return (found.float() - aim.float()).square().mean()
 
     def _samples(
-        self, model: nn.Module, teacher: nn.Module, task: DenoisingTask, batch: Batch
+        self, model: nn.Module, teacher: nn.Module, task: Denoises, batch: Batch
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """x_t, levels, labels and their conditions."""
         if self.start == "images":

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...core.capabilities import Denoises
 from ...core.checks import check_choice, check_not_negative, check_positive
 from ...core.data import Split, UnlearningData
 from ...core.method import Reference
@@ -63,6 +64,7 @@ class SelectiveAmnesia:
 
     name: ClassVar[str] = "selective-amnesia"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = Reference(
         authors="Alvin Heng, Harold Soh",
         title="Selective Amnesia: A Continual Learning Approach to Forgetting in Deep "

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...core.capabilities import Denoises
 from ...core.checks import check_not_negative, check_positive
 from ...core.data import Split, UnlearningData
 from ...core.errors import InputError
@@ -50,6 +51,7 @@ class UCE:
 
     name: ClassVar[str] = "uce"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = Reference(
         authors="Rohit Gandikota, Hadas Orgad, Yonatan Belinkov, Joanna Materzynska, David Bau",
         title="Unified Concept Editing in Diffusion Models",

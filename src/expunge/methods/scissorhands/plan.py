@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ...core.capabilities import GivesLogits
 from ...core.data import UnlearningData
 from ...core.errors import InputError
 from ...core.run import Run
@@ -150,14 +151,14 @@ def _adapted(model: nn.Module) -> bool:
 
 def _odds_share(options: "Scissorhands", constraint: str, task: Task, run: Run) -> float:
     """How much of the forget loss are log odds; they mean something for probabilities only."""
-    if options.odds_share and not hasattr(task, "logits"):
+    if options.odds_share and not isinstance(task, GivesLogits):
         raise InputError(
             f"odds_share = {options.odds_share} needs a task that gives probabilities (by "
             f"logits), but {type(task).__name__} does not; leave it out"
         )
     if constraint != "held-out":
         return options.odds_share or 0.0
-    share = _ODDS_SHARE if hasattr(task, "logits") else 0.0
+    share = _ODDS_SHARE if isinstance(task, GivesLogits) else 0.0
     reason = "so that confident samples move as well as those that are predicted badly"
     return float(_choose(run, "odds_share", options.odds_share, share, reason))
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ...core.capabilities import bounded_loss
 from ...core.data import UnlearningData
 from ...core.run import Run
-from ...core.task import Batch, Bounded, Task, bounded_loss
+from ...core.task import Batch, Bounded, Task
 from ...kernels import frozen_statistics, project_, select_parameters, with_log_odds
 from ...training.descent import Descent, fitting_batch
 from .gate import Gate
