@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.unit.tasks import denoisers
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
@@ -16,7 +17,6 @@ from expunge.core.precision import AutocastTask
 from expunge.data import ImageSet, LatentSet
 from expunge.methods import METHODS
 from expunge.tasks import Classification, Regression
-from tests.unit.tasks import denoisers
 
 TASKS = {
     "classification": lambda: Classification(3),
@@ -40,7 +40,7 @@ def test_a_task_in_half_precision_can_do_what_it_could(kind):
     wrapped = AutocastTask(task, "cpu")
     for one in OF_TASKS:
         assert isinstance(wrapped, one) == isinstance(task, one), one
-    again = pickle.loads(pickle.dumps(wrapped)) if kind != "denoising" else wrapped  # noqa: S301
+    again = pickle.loads(pickle.dumps(wrapped)) if kind != "denoising" else wrapped
     assert isinstance(again, AutocastTask)
     assert isinstance(again, can.GivesLogits) == isinstance(task, can.GivesLogits)
 

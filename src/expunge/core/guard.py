@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from .checks import check_positive
 from .data import Split, UnlearningData, fetch
 from .errors import GuardError
+from .hyperparameters import Count, Positive, validated
 from .task import Task
 
 
@@ -21,6 +21,7 @@ class Health:
 
 
 @dataclass(frozen=True)
+@validated
 class Guard:
     """Limits within which an unlearned model is handed over.
 
@@ -30,16 +31,9 @@ class Guard:
         samples: How many samples of each set are looked at.
     """
 
-    max_retain_drop: float = 20.0
-    max_loss_factor: float = 3.0
-    samples: int = 2000
-
-    def __post_init__(self) -> None:
-        check_positive(
-            max_retain_drop=self.max_retain_drop,
-            max_loss_factor=self.max_loss_factor,
-            samples=self.samples,
-        )
+    max_retain_drop: Positive = 20.0
+    max_loss_factor: Positive = 3.0
+    samples: Count = 2000
 
     def measure(
         self, model: nn.Module, task: Task, data: UnlearningData, device: torch.device

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import class_names
 from ..core.data import UnlearningData
 from ..core.errors import GuardError, InputError
 from ..core.record import Cost, DataInfo, ForgetRequest, MethodInfo, ModelInfo, Record, Relearn
@@ -94,7 +95,7 @@ def evaluate(
     warnings = list(result.warnings)
     if fresh is not None:
         models = {**models, "fresh": fresh}
-    classes = _class_names(data) if classes is None else list(classes)
+    classes = class_names(data.forget) if classes is None else list(classes)
     labels = _labels(result.task, data.forget), _labels(result.task, data.test)
     known = relearn is not False and scores["original"].forget_accuracy is not None
     original_gap, floor = gaps["original"], gaps.get("retrained_again")
@@ -192,11 +193,6 @@ def _relearn(
 def _labels(task: Task, dataset: Any) -> Tensor | None:
     labels = None if dataset is None else task.labels(dataset)
     return None if labels is None else labels.cpu()
-
-
-def _class_names(data: UnlearningData) -> list[str] | None:
-    names = getattr(data.forget, "classes", None)
-    return [str(name) for name in names] if isinstance(names, list | tuple) else None
 
 
 def versions() -> dict[str, str]:

@@ -3,27 +3,28 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..core.capabilities import Denoises, NamesLabels
-from ..core.checks import check_choice, check_not_negative, check_positive, check_share
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, Share, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
 from ..training.descent import Descent, fitting_batch
 from ._shared.presets import Published
-from ._shared.relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
+from ._shared.relabel import Mixed, Relabel, descend_on_other_predictions, descend_on_wrong_labels
 
-MASKS = ("gradient", "random")
+Mask = Literal["gradient", "random"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SalUn(Published):
     r"""Minimise the loss of ``RandomLabel``, moving salient weights only.
 
@@ -66,14 +67,14 @@ class SalUn(Published):
         InputError: When called, if the task has no labels or only one.
     """
 
-    share: float = 0.5
-    mask: str = "gradient"
-    relabel: str = "each-pass"
-    lr: float = 5e-3
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    share: Share = 0.5
+    mask: Mask = "gradient"
+    relabel: Relabel = "each-pass"
+    lr: Positive = 5e-3
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "salun"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -86,13 +87,6 @@ class SalUn(Published):
         year=2024,
         url="https://arxiv.org/abs/2310.12508",
     )
-
-    def __post_init__(self) -> None:
-        check_share(share=self.share)
-        check_choice(MASKS, mask=self.mask)
-        check_choice(RELABEL, relabel=self.relabel)
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         mixed = None if isinstance(task, Denoises) else Mixed(task, data, run)  # it may refuse

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ..config import Config
+from ..core.capabilities import MovableSet, RenormalisedSet
 from ..core.data import UnlearningData
 from ..core.errors import InputError, ModelError
 from ..core.guard import first_non_finite
-from ..core.method import Method
+from ..core.method import Method, required_sets
 from ..data import Bundle, load_source, plant_canaries, select_forget
 from ..data.bundle import ids_of
 from ..models import Net, build_net, check_net, load_weights
@@ -122,7 +123,7 @@ def prepare(config: Config, loaded: Loaded | None = None) -> Prepared:
     positions = select_forget(bundle, forget)
     data = bundle.unlearning_data(positions)
     method, recipe = config.build_method(), config.build_recipe()
-    for split in sorted(method.reads - getattr(method, "optional", frozenset())):
+    for split in sorted(required_sets(method)):
         if getattr(data, split) is None:
             raise InputError(
                 f"{method.name} reads the {split} set, but there is none; "
@@ -190,9 +191,9 @@ def _placed(bundle: Bundle, config: Config, net: Net, device: torch.device) -> B
     changes = {}
     for name in SETS:
         dataset = getattr(bundle, name)
-        if hasattr(dataset, "with_normalisation") and net.mean and config.data.mean is None:
+        if isinstance(dataset, RenormalisedSet) and net.mean and config.data.mean is None:
             dataset = dataset.with_normalisation(net.mean, net.std)
-        if hasattr(dataset, "batch") and hasattr(dataset, "to"):
+        if isinstance(dataset, MovableSet):
             dataset = dataset.to(device)
         changes[name] = dataset
     return replace(bundle, **changes)

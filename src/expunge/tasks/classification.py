@@ -8,14 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.capabilities import label_column, logits_in
-from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.task import Batch
 from .batches import unpack
 
 
 @dataclass(frozen=True)
+@validated
 class Classification:
     """Batches are ``(inputs, labels)`` or a mapping; the model maps inputs to logits.
 
@@ -25,11 +26,8 @@ class Classification:
             model that never saw a class reaches about 13 on CIFAR-10.
     """
 
-    num_classes: int
-    loss_ceiling: float = 20.0
-
-    def __post_init__(self) -> None:
-        check_positive(num_classes=self.num_classes, loss_ceiling=self.loss_ceiling)
+    num_classes: Count
+    loss_ceiling: Positive = 20.0
 
     def logits(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits (B, C) in float32 and labels (B,), both checked.

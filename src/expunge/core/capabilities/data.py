@@ -161,7 +161,7 @@ def label_column(dataset: Any, of_length: int | None = None) -> Any | None:
     return None
 
 
-def columns_of(dataset: Any) -> Mapping[str, Sequence[Any]]:
+def columns_of(dataset: Any) -> Mapping[Any, Sequence[Any]]:
     """Further columns that a set keeps beside inputs and labels, N values each, by name."""
     found = getattr(dataset, "columns", None)
     return found if isinstance(found, Mapping) else {}

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.capabilities import IdentifiedSet, columns_of
 from ...core.checks import did_you_mean
 from ...core.errors import DataError, InputError
 from ..bundle import Bundle, ids_of
@@ -144,7 +145,7 @@ def _class_number(bundle: Bundle, word: Any) -> int:
 
 
 def _groups(bundle: Bundle, request: Mapping[str, Any]) -> Tensor:
-    columns = getattr(bundle.train, "columns", {})
+    columns = columns_of(bundle.train)
     column = request.get("column")
     if column not in columns:
         known = ", ".join(columns) or "none"
@@ -215,7 +216,7 @@ def _missing(bundle: Bundle, missing: list[str], known: list[str]) -> DataError:
 
 
 def _held_ids(dataset: Any, name: str) -> list[str]:
-    if getattr(dataset, "ids", None) is not None:
+    if isinstance(dataset, IdentifiedSet):
         return ids_of(dataset)
     return [f"{name}/{row}" for row in range(len(dataset))]
 

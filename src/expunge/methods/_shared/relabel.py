@@ -1,6 +1,6 @@
 """What the methods share that teach wrong labels: D_f relabelled, mixed with D_r."""
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -15,7 +15,7 @@ from ...tasks.labels import with_labels
 from ...training.descent import Descent, fitting_batch
 from ..diffusion.concepts import forgotten_labels
 
-RELABEL = ("once", "each-pass")
+Relabel = Literal["once", "each-pass"]
 
 
 class Mixed:

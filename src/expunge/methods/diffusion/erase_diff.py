@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.capabilities import Denoises
-from ...core.checks import check_not_negative, check_positive
 from ...core.data import Split, UnlearningData
+from ...core.hyperparameters import Count, NotNegative, Positive, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
@@ -20,6 +20,7 @@ from .concepts import denoising_of
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class EraseDiff:
     r"""Descend on D_r with as much of the forget objective as keeps it falling.
 
@@ -50,13 +51,13 @@ class EraseDiff:
         InputError: When called, if the task's model does not denoise.
     """
 
-    inner_steps: int = 1
-    share: float = 0.1
-    lr: float = 1e-4
-    epochs: float = 5
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 0.0
+    inner_steps: Count = 1
+    share: Positive = 0.1
+    lr: Positive = 1e-4
+    epochs: Positive = 5
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 0.0
 
     name: ClassVar[str] = "erase-diff"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -68,11 +69,6 @@ class EraseDiff:
         year=2024,
         url="https://arxiv.org/abs/2401.05779",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(inner_steps=self.inner_steps, share=self.share, lr=self.lr)
-        check_positive(epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         denoising = denoising_of(task, self.name)
