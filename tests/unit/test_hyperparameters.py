@@ -1,4 +1,4 @@
-"""Ranges stand in the type of a field, and are checked, shown and put into the schema from there."""
+"""Ranges stand in the type of a field: checked, shown and put into the schema from there."""
 
 import dataclasses
 from typing import Annotated, Literal

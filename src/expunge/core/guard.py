@@ -68,18 +68,22 @@ class Guard:
             )
 
 
-def nothing_changed(before: dict[Split, Health], after: dict[Split, Health]) -> str | None:
-    """A warning if the forget scores are as before, else None."""
+def has_changed(before: dict[Split, Health], after: dict[Split, Health]) -> bool:
+    """Whether the scores on the forget set are others than before."""
     old, new = before[Split.FORGET], after[Split.FORGET]
     same_loss = abs(new.loss - old.loss) <= 0.01 * max(old.loss, 1e-3)
-    if same_loss and old.accuracy == new.accuracy:
-        same = "loss is" if new.accuracy is None else "loss and accuracy are"
-        return (
-            f"nothing was forgotten: on the forget set {same} as before "
-            f"(loss {old.loss:.4g} and {new.loss:.4g}); use a larger learning rate, "
-            "more epochs, or whatever makes this method act more strongly"
-        )
-    return None
+    return not (same_loss and old.accuracy == new.accuracy)
+
+
+def unchanged_warning(before: dict[Split, Health], after: dict[Split, Health]) -> str:
+    """What to tell a person if nothing ``has_changed``; nobody decides by its words."""
+    old, new = before[Split.FORGET], after[Split.FORGET]
+    same = "loss is" if new.accuracy is None else "loss and accuracy are"
+    return (
+        f"nothing was forgotten: on the forget set {same} as before "
+        f"(loss {old.loss:.4g} and {new.loss:.4g}); use a larger learning rate, "
+        "more epochs, or whatever makes this method act more strongly"
+    )
 
 
 def check_finite(model: nn.Module) -> None:

@@ -14,7 +14,14 @@ from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
 from .checkpoint import CheckpointStore
 from .data import Split, UnlearningData, fetch
 from .errors import InputError, ModelError
-from .guard import Guard, Health, check_finite, first_non_finite, nothing_changed
+from .guard import (
+    Guard,
+    Health,
+    check_finite,
+    first_non_finite,
+    has_changed,
+    unchanged_warning,
+)
 from .isolation import isolated_randomness
 from .memory import PeakMemory, memory_advice
 from .method import Method, needs_of, required_sets
@@ -33,7 +40,8 @@ class Unlearned:
     """A model in evaluation mode, and everything needed to say how it was made.
 
     ``cost`` holds ``seconds``, ``samples_read`` and ``peak_memory_bytes``; ``decisions``
-    what the method chose by itself, and why; ``history`` the rows that it logged.
+    what the method chose by itself, and why; ``history`` the rows that it logged. ``warnings``
+    are for people: what is to be decided is asked of ``changed``.
     """
 
     model: nn.Module
@@ -46,6 +54,11 @@ class Unlearned:
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the scores on the forget set are others than before."""
+        return has_changed(self.health["before"], self.health["after"])
 
 
 def unlearn(
@@ -111,7 +124,6 @@ def unlearn(
     guard.refuse(before, after)
     if store:
         store.clear()
-    unchanged = nothing_changed(before, after)
     return Unlearned(
         result,
         task,
@@ -126,7 +138,7 @@ def unlearn(
         health={"before": before, "after": after},
         decisions=run.decisions,
         history=run.history,
-        warnings=[unchanged] if unchanged else [],
+        warnings=[] if has_changed(before, after) else [unchanged_warning(before, after)],
     )
 
 

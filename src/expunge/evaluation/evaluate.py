@@ -118,7 +118,7 @@ def evaluate(
         samples=samples(data.forget, per_sample, labels[0], classes) if pictures else [],
         history=thinned(result.history),
         warnings=warnings,
-        verdict=judge(scores, gaps["unlearned"], original_gap, floor, warnings),
+        verdict=judge(scores, gaps["unlearned"], original_gap, floor, changed=result.changed),
     )
 
 

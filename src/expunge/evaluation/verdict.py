@@ -1,6 +1,6 @@
 """One word about a run, and the sentences behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from ..core.record import Scores, Verdict
@@ -12,6 +12,10 @@ NO_REFERENCE = (
     "There is no retrained model to compare with, so it is not known what the scores should "
     "be. Train one on the retained data alone and give it as the retrained reference (in a "
     "config: [reference] retrain = 2)."
+)
+UNCHANGED = (
+    "Nothing was forgotten: on the forget set the scores of the run are as before. Use a larger "
+    "learning rate, more epochs, or whatever makes this method act more strongly."
 )
 FORGET_POINTS = 5.0
 TEST_POINTS = 3.0
@@ -27,7 +31,8 @@ def judge(
     avg_gap: float | None,
     original_gap: float | None,
     floor: float | None,
-    warnings: Sequence[str] = (),
+    *,
+    changed: bool = True,
 ) -> Verdict:
     """Compare an unlearned model with a retrained one.
 
@@ -43,12 +48,13 @@ def judge(
         avg_gap: Distance of unlearned to retrained, points.
         original_gap: Distance of original to retrained, points.
         floor: Distance of a second retrained model to the first, points.
-        warnings: Of the run; "nothing was forgotten" counts.
+        changed: False if the run left the scores on the forget set as they were (see
+            ``Unlearned.changed``).
 
     Returns:
         The verdict; its last sentence is ``NOT_A_PROOF``.
     """
-    status, reasons = _decide(scores, avg_gap, original_gap, floor, warnings)
+    status, reasons = _decide(scores, avg_gap, original_gap, floor, changed)
     return Verdict(status=status, reasons=[*reasons, NOT_A_PROOF])
 
 
@@ -57,15 +63,14 @@ def _decide(
     avg_gap: float | None,
     original_gap: float | None,
     floor: float | None,
-    warnings: Sequence[str],
+    changed: bool,
 ) -> tuple[Literal["pass", "fail", "cannot tell"], list[str]]:
     unlearned, retrained = scores["unlearned"], scores.get("retrained")
     if unlearned == scores["original"]:
         return "fail", ["Nothing changed: all scores are those of the original model."]
     weak = _too_weak(original_gap, floor) if retrained else None
-    unchanged = next((text for text in warnings if text.startswith("nothing was forgotten")), None)
-    if unchanged and not weak:
-        return "fail", [f"{unchanged[0].upper()}{unchanged[1:].rstrip('.')}."]
+    if not changed and not weak:
+        return "fail", [UNCHANGED]
     if retrained is None:
         return "cannot tell", [NO_REFERENCE]
     by_accuracy = [
