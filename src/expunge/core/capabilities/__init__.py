@@ -32,3 +32,4 @@ from .tasks import NamesOptimizer as NamesOptimizer
 from .tasks import bounded_loss as bounded_loss
 from .tasks import lacking as lacking
 from .tasks import logits_in as logits_in
+from .tasks import satisfies as satisfies

@@ -110,6 +110,13 @@ _REMEDIES: dict[type, str] = {
 }
 
 
+def satisfies(task: Task, capability: type, dataset: Any) -> bool:
+    """Whether a task has a capability, for a set like ``dataset``: only labels depend on it."""
+    if capability is NamesLabels:
+        return task.labels(dataset) is not None
+    return isinstance(task, capability)
+
+
 def lacking(method: str, capability: type, task: object) -> str:
     """The message for a method whose task lacks a capability: what, and what to do about it."""
     name = type(task).__name__
