@@ -106,3 +106,15 @@ def test_ranges_are_told_in_words():
     assert range_of(Scissorhands, "trim").endswith("or one of 'auto', 'off'")
     with pytest.raises(InputError, match="expected samples > 0, got 0"):
         Guard(samples=0)
+
+
+def test_rules_across_fields_are_inherited():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    @validated
+    class More(Knobs):
+        extra: Count = 1
+
+    with pytest.raises(InputError, match="expected size and lr to differ"):
+        More(size=7, lr=7)
+    with pytest.raises(InputError, match="expected extra > 0, got 0"):
+        More(extra=0)

@@ -101,3 +101,18 @@ def foreign_secrets(tree: ast.Module) -> Iterator[str]:
 
 
 SHARED = ("_shared", "__version__")
+
+
+OURS = ("task", "dataset", "data", "method", "train", "forget", "retain", "chosen", "bundle")
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_tasks_and_sets_are_asked_by_protocol(path):
+    """``core.capabilities`` says what there is to ask; elsewhere nothing looks for a name."""
+    if path.is_relative_to(SOURCE / "core"):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("hasattr", "getattr"):
+            continue
+        if isinstance(node.args[1], ast.Constant):
+            assert ast.unparse(node.args[0]) not in OURS, ast.unparse(node)

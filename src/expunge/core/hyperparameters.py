@@ -52,7 +52,7 @@ def validated(cls: type[_T]) -> type[_T]:
 
     A ``__post_init__`` of the class is for rules across fields, and runs first.
     """
-    own: Callable[[Any], None] | None = cls.__dict__.get("__post_init__")
+    own: Callable[[Any], None] | None = getattr(cls, "__post_init__", None)
 
     def __post_init__(self: Any) -> None:  # noqa: N807  (the name that dataclass calls)
         if own is not None:
