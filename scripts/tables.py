@@ -4,7 +4,8 @@ A result file is ``{"command": "...", "records": [record, ...]}``, such as the `
 of ``expunge unlearn --seeds``; the records of one file are the same run with several seeds.
 A table stands between the comments ``<!-- results: begin NAME -->`` and
 ``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
-``full`` (all of them with their commands), ``benchmarks`` (results/benchmarks/*.json),
+``full`` (all of them with their commands), ``methods`` (which method runs on which task, from
+what the methods declare), ``benchmarks`` (results/benchmarks/*.json),
 ``benches`` (results/bench/*.json, the ``bench.json`` that ``expunge bench`` writes), ``words``
 (results/generators/*.json, those of benches of words), or ``bench-NAME`` (the tables of one alone).
 
@@ -16,20 +17,27 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch.utils.data import TensorDataset
+
 from expunge.bench import Bench
-from expunge.core import InputError, Record
+from expunge.core import InputError, Method, Record, Task
+from expunge.core.capabilities import satisfies
+from expunge.core.method import needs_of, optional_sets
 from expunge.core.schemas.convert import upgraded
+from expunge.methods import METHODS
 from expunge.reporting.bench.concepts import concept_tables
 from expunge.reporting.bench.rows import sections
 from expunge.reporting.bench.tables import LEGEND, body, pipe_table
+from expunge.tasks import CausalLM, Classification, Denoising, Noising, Regression
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHES = ROOT / "results" / "bench"
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/how-to-choose.md")
 _SLOT = re.compile(r"(<!-- results: begin ([\w.-]+) -->\n).*?(<!-- results: end -->)", re.DOTALL)
 _COLUMNS = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 _HEAD = "| model | D_f | D_r | D_t | MIA | gap | seconds |"
@@ -183,6 +191,41 @@ def generators(folder: Path) -> str:
     return "\n\n".join(found) or "No bench of generators has been committed yet."
 
 
+def tasks() -> dict[str, Task]:
+    """One task of each kind, by the name that the table of methods gives it."""
+    levels = torch.linspace(0, 1, 2)
+    noising = Noising(1 - levels, levels, torch.arange(2), "epsilon")
+    return {
+        "classification": Classification(num_classes=2),
+        "regression": Regression(),
+        "causal-lm": CausalLM(vocabulary_size=2),
+        "denoising": Denoising(noising, {"class_labels": torch.arange(3)[:, None]}),
+    }
+
+
+def runs_on(method: type[Method], task: Task) -> bool:
+    """Whether a task has all that a method declares to need."""
+    one = TensorDataset(torch.zeros(1, 1), torch.zeros(1, dtype=torch.long))
+    return all(satisfies(task, need, one) for need in needs_of(method))
+
+
+def methods(known: Mapping[str, type[Method]]) -> str:
+    """Which method runs on which task, and the sets that it reads."""
+    kinds = tasks()
+    lines = [
+        f"| method | {' | '.join(kinds)} | reads |",
+        f"|---|{':-:|' * len(kinds)}---|",
+    ]
+    for name, method in sorted(known.items()):
+        cells = ["yes" if runs_on(method, task) else "\N{EN DASH}" for task in kinds.values()]
+        reads = ", ".join(
+            f"{split} (if there is one)" if split in optional_sets(method) else split
+            for split in sorted(method.reads)
+        )
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {reads} |")
+    return "\n".join(lines)
+
+
 def _words(key: str, value: object) -> str:
     if key == "fraction" and isinstance(value, float):
         return f"{100 * value:g} %"
@@ -206,6 +249,7 @@ def fill(page: str, results: Sequence[Result]) -> str:
             "full": lambda: full(results),
             "benches": lambda: benches(BENCHES),
             "benchmarks": lambda: benchmarks(ROOT / "results" / "benchmarks"),
+            "methods": lambda: methods(METHODS),
             "generators": lambda: generators(ROOT / "results" / "generators"),
         }
         if name in whole:

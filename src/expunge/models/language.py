@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..core.checks import check_positive
+from ..core.checks import check_positive, require
 from ..core.errors import InputError, ModelError
 from ..core.isolation import isolated_randomness, seed_everything
-from ..core.optional import require
 
 _SPECIAL = ("<pad>", "<unk>", "<start>", "<end>")
 _CODE = (".bin", ".pt", ".pth", ".ckpt", ".pkl")

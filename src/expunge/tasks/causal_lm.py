@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.capabilities import logits_in
 from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, InputError, ModelError
@@ -78,6 +79,14 @@ class CausalLM:
         table = losses.new_zeros(places.shape).masked_scatter(places, losses)
         return table.sum(1) / places.sum(1)
 
+    def probability(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Geometric mean of the probabilities of a sample's answer tokens, float32 (B,).
+
+        That is ``exp(-loss)``, the length-normalised likelihood that membership attacks on
+        language models use; answers of different lengths can be compared by it.
+        """
+        return (-self.loss(model, batch)).exp()
+
     def correct(self, model: nn.Module, batch: Batch) -> Tensor:
         """Whether every answer token has the largest logit at its place, bool (B,).
 
@@ -118,7 +127,7 @@ class CausalLM:
         ids, mask, labels = _columns(batch)
         self._check(ids, mask, labels, "a batch")
         found = model(ids, attention_mask=mask)
-        logits = getattr(found, "logits", found)  # Hugging Face models return a record
+        logits = logits_in(found)
         expected = (*ids.shape, self.vocabulary_size)
         if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
             shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
