@@ -16,12 +16,12 @@ from types import FunctionType, ModuleType, SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from expunge.core.record import Scores
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 from expunge import core, kernels, metrics
 from expunge.core import ExpungeError, Run, data, guard
+from expunge.core.schemas.record import Scores
 from expunge.evaluation import verdict
 from expunge.kernels import fisher, losses
 from expunge.methods import GradientAscent, Scissorhands

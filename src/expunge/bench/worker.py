@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import nn
 
-from .. import __version__
 from ..config import Config
 from ..config.generator import GeneratorConfig
 from ..core.errors import GuardError, ModelError
@@ -24,6 +23,7 @@ from ..runs.prepare import load_setting, setting_of
 from ..runs.queue import JobWorker
 from ..runs.setting import Setting, Wanted
 from ..runs.store import Store, key_of
+from ..version import __version__
 from .grid import Cell, Job, Plan
 from .pilot import Pilot
 

@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("diffusers")
 
-from tests.unit.evaluation.test_drawing import PLAN, ByBrightness
+from tests.unit.evaluation.test_generate import PLAN, ByBrightness
 from tests.unit.report import records
 
 from expunge import (
