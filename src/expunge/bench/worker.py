@@ -16,12 +16,12 @@ from ..core.schemas.results import Judge, Result, Tuning
 from ..core.unlearn import Unlearned, unlearn
 from ..evaluation.details import plain
 from ..evaluation.evaluate import now, versions
-from ..runs.generator import LoadedScene
-from ..runs.loaded import Loaded
 from ..runs.models import Options, TrainedModel, Training, train_or_take
 from ..runs.prepare import load_setting, setting_of
 from ..runs.queue import JobWorker
-from ..runs.setting import Setting, Wanted
+from ..runs.settings.generator import LoadedScene
+from ..runs.settings.loaded import Loaded
+from ..runs.settings.setting import Setting, Wanted
 from ..runs.store import Store, key_of
 from ..version import __version__
 from .grid import Cell, Job, Plan

@@ -10,35 +10,34 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ..reporting import report
 from ..config import EraseConfig
 from ..core.checkpoint import write_whole
 from ..core.data import UnlearningData
-from ..core.schemas.record import Record, Request
 from ..core.run import Log
+from ..core.schemas.record import Record, Request
 from ..core.unlearn import Unlearned, model_digest, unlearn
 from ..data import LatentSet, ListedPrompt, encode_images, load_prompts, request_digest
 from ..data.sources.folders import read_images
 from ..data.sources.hub import may_download
 from ..evaluation import (
+    Facts,
     GenerationPlan,
     Prompt,
     count_exposed,
-    Facts,
-    generate,
     evaluate,
     evaluate_generator,
+    generate,
 )
 from ..metrics import ExposureDetector
 from ..models import load_pipeline, save_single_file
-from ..tasks import Denoising, denoiser_of, with_denoiser
-from ..tasks import text_to_image
-from ..tasks.diffusion.lora import add_lora, merged, save_lora
 from ..models.diffusion.packages import quiet
 from ..models.diffusion.tiny_digits import centred
+from ..reporting import report
+from ..tasks import Denoising, denoiser_of, text_to_image, with_denoiser
+from ..tasks.diffusion.lora import add_lora, merged, save_lora
 from .folder import MEGABYTE, OutputFolder, write_folder
-from .loaded import find_device
 from .models import Options
+from .settings.loaded import find_device
 from .unlearn import RECORD, REPORT
 
 PIPELINE, SINGLE, LORA = "pipeline", "model.safetensors", "lora"

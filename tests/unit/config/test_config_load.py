@@ -13,7 +13,7 @@ from expunge.core.errors import ConfigError
 from expunge.core.schemas.problems import show
 from expunge.methods import METHODS, FineTune, SalUn, Scissorhands
 from expunge.runs import demo_config
-from expunge.runs.scenes import scene_concepts
+from expunge.runs.settings.scenes import scene_concepts
 from expunge.training import RECIPES
 
 GOOD: dict[str, Any] = {

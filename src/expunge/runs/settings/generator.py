@@ -9,18 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..config.generator import GeneratorConfig
-from ..core.batches import derive_seed
-from ..core.data import Split, UnlearningData
-from ..core.guard import Guard
-from ..core.method import Method
-from ..core.precision import autocast
-from ..core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
-from ..core.schemas.results import Kind
-from ..core.unlearn import Unlearned
-from ..data import LatentSet
-from ..data.bundle import ids_of
-from ..evaluation import (
+from ...config.generator import GeneratorConfig
+from ...core.batches import derive_seed
+from ...core.data import Split, UnlearningData
+from ...core.guard import Guard
+from ...core.method import Method
+from ...core.precision import autocast
+from ...core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
+from ...core.schemas.results import Kind
+from ...core.unlearn import Unlearned
+from ...data import LatentSet
+from ...data.bundle import ids_of
+from ...evaluation import (
     Facts,
     GenerationPlan,
     GeneratorRelearning,
@@ -32,18 +32,18 @@ from ..evaluation import (
     relearn_generator,
     score_generator,
 )
-from ..evaluation.evaluate import now, versions
-from ..evaluation.generation.probes import assisted_probes, relearn_generators
-from ..models.diffusion.packages import quiet
-from ..tasks import Denoising, with_denoiser
-from ..training import RECIPES
-from .folder import write_folder
+from ...evaluation.evaluate import now, versions
+from ...evaluation.generation.probes import assisted_probes, relearn_generators
+from ...models.diffusion.packages import quiet
+from ...tasks import Denoising, with_denoiser
+from ...training import RECIPES
+from ..folder import write_folder
+from ..models import Options, Shelf, TrainedModel, Training, train_or_take
+from ..store import key_of
 from .loaded import find_device
-from .models import Options, Shelf, TrainedModel, Training, train_or_take
 from .scene import Scene, as_judge, denoiser_identity, denoiser_name, judge_training
 from .scenes import load_scene
 from .setting import Wanted
-from .store import key_of
 
 MEGABYTE = 1 << 20
 PIPELINE = "pipeline"
@@ -132,9 +132,7 @@ class GeneratorSetting:
         model: nn.Module = self.scene.make_pipeline(derive_seed(self.seed, "fresh") % 2**31).unet
         return model.to(self.device).eval()
 
-    def measure(
-        self, given: nn.Module, role: Kind, wanted: Wanted
-    ) -> Record:
+    def measure(self, given: nn.Module, role: Kind, wanted: Wanted) -> Record:
         """A record of one model by itself; see ``Setting``."""
         model = given
         pipeline, plan = self._pipeline(model), self._plan()
