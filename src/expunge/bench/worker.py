@@ -19,8 +19,8 @@ from ..evaluation.evaluate import now, versions
 from ..runs.models import Options, TrainedModel, Training, train_or_take
 from ..runs.prepare import load_setting, setting_of
 from ..runs.queue import JobWorker
-from ..runs.settings.generator import LoadedScene
 from ..runs.settings.loaded import Loaded
+from ..runs.settings.loaded_scene import LoadedScene
 from ..runs.settings.setting import Setting, Wanted
 from ..runs.store import Store, key_of
 from ..version import __version__

@@ -12,9 +12,10 @@ from ..data import select_forget
 from ..data.bundle import ids_of
 from .models import Options, Shelf
 from .settings.classifier import load_classifier
-from .settings.generator import GeneratorSetting, LoadedScene, load_generator
+from .settings.generator import GeneratorSetting
 from .settings.language import load_language
 from .settings.loaded import Loaded
+from .settings.loaded_scene import LoadedScene, load_generator
 from .settings.samples import SampleSetting
 from .settings.setting import Setting
 

@@ -211,18 +211,14 @@ class SampleSetting:
         )
 
     def pilot(self, model: nn.Module) -> Scores:
-        """Scores with at most 10,000 retained samples, and validation in the place of test.
-
-        Raises:
-            InputError: If there is no validation set.
-        """
+        """Scores on ``pilot_data``; see ``Setting``."""
         return score_model(
             model, self.pilot_data, self.task, device=self.device, precision=self.precision
         )
 
     @cached_property
     def pilot_data(self) -> UnlearningData:
-        """What ``pilot`` scores on."""
+        """At most 10,000 retained samples, and validation in the place of test."""
         data = self.data
         if data.validation is None:
             raise InputError(
