@@ -50,7 +50,8 @@ def test_configs_are_shipped() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_is_loaded(path: Path, data_folder: Path) -> None:
     config = load_config(path)
-    assert config.build_method() == METHODS[config.method["name"]]()
+    if path.stem != "language-toy":  # whose settings were chosen by hand, and it says so
+        assert config.build_method() == METHODS[config.method["name"]]()
     assert (config.build_recipe() is None) == (config.model.weights is not None)
 
 
