@@ -60,7 +60,7 @@ def announced(rows: list[str]) -> list[str]:
 
 
 def scores(bench: Bench) -> dict[tuple, dict]:
-    return {(one.method, one.number, one.seed): one.scores.model_dump() for one in bench.results}
+    return {(one.method, one.number, one.seed): one.scores for one in bench.results}
 
 
 @pytest.fixture(scope="module")

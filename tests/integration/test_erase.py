@@ -60,11 +60,11 @@ def test_it_leaves_a_pipeline_that_loads_and_a_report(
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "a photo of a church" in page
     assert "a photo of a castle" in page
-    assert "draw images of church" in {row.get("doing") for row in rows}
+    assert "generate images of church" in {row.get("doing") for row in rows}
 
     rows.clear()  # latents are kept: another run draws nothing that it has
     again = erase(request(saved / name, **how), out, on_log=rows.append)
-    assert not any("draw images" in str(row.get("doing")) for row in rows)
+    assert not any("generate images" in str(row.get("doing")) for row in rows)
     assert again.model.sha256_after == record.model.sha256_after
 
 
