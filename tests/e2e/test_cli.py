@@ -63,7 +63,7 @@ def test_unlearn_shows_verdict_scores_and_where_things_are(config, expunge) -> N
 
 def test_json_is_all_there_is_on_stdout(config, expunge) -> None:
     result = expunge("unlearn", config, "--out", "out", "--json")
-    assert result.json()["schema"] == "expunge.record/1"
+    assert result.json()["schema"] == "expunge.record/2"
     assert result.out == Path("out/record.json").read_text()
     scores = expunge("evaluate", config, "out/model.safetensors", "--json").json()
     assert scores["scores"] == result.json()["scores"]["unlearned"]

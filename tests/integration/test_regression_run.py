@@ -98,9 +98,9 @@ def test_a_record_holds_losses_and_its_report_says_what_is_missing(
     )
     for scores in record.scores.values():
         for field in ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia"):
-            assert getattr(scores, field) is None
+            assert scores[field] is None
         for field in ("forget_loss", "retain_loss", "test_loss"):
-            assert getattr(scores, field) > 0
+            assert scores[field] > 0
     assert record.scores["unlearned"]["forget_loss"] > record.scores["original"]["forget_loss"]
     assert record.scores["retrained"]["forget_loss"] > record.scores["original"]["forget_loss"]
     assert record.relearn is None

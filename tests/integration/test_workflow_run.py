@@ -198,7 +198,7 @@ def test_seeds_share_one_original_and_are_summarised(make_config, tmp_path) -> N
     assert names(tmp_path / "out") == {"original.safetensors", "seed-0", "seed-3", "summary.json"}
     assert names(tmp_path / "out" / "seed-3") == FILES | {"retrained-1.safetensors", "salt"}
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert (summary["schema"], summary["n"], summary["command"]) == ("expunge.summary/1", 2, "c")
+    assert (summary["schema"], summary["n"], summary["command"]) == ("expunge.summary/2", 2, "c")
     values = [r["scores"]["unlearned"]["test_accuracy"] for r in summary["records"]]
     assert summary["mean"]["scores"]["unlearned"]["test_accuracy"] == pytest.approx(sum(values) / 2)
     spread = abs(values[0] - values[1]) / 2**0.5
