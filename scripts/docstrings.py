@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 LINE = 88
 
@@ -74,6 +75,12 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 def type_name(annotation: Any) -> str:
-    """An annotation without the modules that classes live in."""
+    """An annotation without the modules that classes live in, and without ranges."""
+    if annotation is NoneType:
+        return "None"
+    if get_origin(annotation) is Annotated:
+        return type_name(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(type_name(member) for member in get_args(annotation))
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", text)

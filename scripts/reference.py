@@ -18,6 +18,8 @@ from expunge import metrics
 from expunge.cli.app import app
 from expunge.config.schema import json_schema
 from expunge.core import Method, Record
+from expunge.core.hyperparameters import range_of
+from expunge.core.method import optional_sets
 
 Nav = list[dict[str, Any]]
 
@@ -91,7 +93,12 @@ def _method_index() -> str:
 def _method_page(method: type[Method]) -> str:
     paper = method.reference
     rows = [
-        [f"`{field.name}`", f"`{type_name(field.type)}`", f"`{field.default!r}`"]
+        [
+            f"`{field.name}`",
+            f"`{type_name(field.type)}`",
+            range_of(method, field.name),
+            f"`{field.default!r}`",
+        ]
         for field in fields(method)  # type: ignore[arg-type]  # a Method is a dataclass
         if field.init and field.default is not MISSING
     ]
@@ -105,16 +112,11 @@ def _method_page(method: type[Method]) -> str:
             f"`expunge.{method.__name__}`. Reads the sets: {reads}.",
             markdown(inspect.getdoc(method)).strip(),
             "## Defaults",
-            _table(["hyper-parameter", "type", "default"], rows),
+            _table(["hyper-parameter", "type", "range", "default"], rows),
             "## Source",
             f"{paper.authors}. [{paper.title}]({paper.url}). {paper.venue} {paper.year}.\n",
         ]
     )
-
-
-def optional_sets(method: type[Method]) -> frozenset[str]:
-    """Sets that a method reads if they are there, and does without if not."""
-    return frozenset(getattr(method, "optional", ()))
 
 
 def _metric_index() -> str:

@@ -4,7 +4,8 @@ A result file is ``{"command": "...", "records": [record, ...]}``, such as the `
 of ``expunge unlearn --seeds``; the records of one file are the same run with several seeds.
 A table stands between the comments ``<!-- results: begin NAME -->`` and
 ``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
-``full`` (all of them with their commands), ``benchmarks`` (results/benchmarks/*.json),
+``full`` (all of them with their commands), ``methods`` (which method runs on which task, from
+what the methods declare), ``benchmarks`` (results/benchmarks/*.json),
 ``overview`` (a row per bench), ``bench-NAME`` (results/bench/NAME.json, a ``bench.json`` that
 ``expunge bench`` wrote), ``short-NAME`` (four rows of it), or ``generators-NAME``
 (results/generators/NAME.json). The plots of the benches and docs/expunge.schema.json, the schema
@@ -36,11 +37,17 @@ from expunge.config import json_schema
 from expunge.core import InputError, Record
 from expunge.core.schemas.convert import upgraded
 from expunge.core.schemas.results import Bench
+from expunge.methods import METHODS
+from method_table import methods
 from plots import shows
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-PAGES = ("README.md", *(f"docs/results/{path.name}" for path in (ROOT / "docs/results").glob("*.md")))
+PAGES = (
+    "README.md",
+    "docs/how-to-choose.md",
+    *(f"docs/results/{path.name}" for path in sorted((ROOT / "docs/results").glob("*.md"))),
+)
 SCHEMA = "docs/expunge.schema.json"
 PLOTS = "docs/results/plots"
 _SLOT = re.compile(r"(<!-- results: begin ([\w.-]+) -->\n).*?(<!-- results: end -->)", re.DOTALL)
@@ -175,6 +182,7 @@ def fill(page: str, results: Sequence[Result]) -> str:
         "all": lambda: table(results),
         "full": lambda: full(results),
         "benchmarks": lambda: benchmarks(RESULTS / "benchmarks"),
+        "methods": lambda: methods(METHODS),
         "overview": lambda: overview(load_benches(RESULTS / "bench")),
     }
     kinds: dict[str, Callable[[str], str]] = {

@@ -34,15 +34,20 @@ if TYPE_CHECKING:
     from .core import Unlearned as Unlearned
     from .core import UnlearningData as UnlearningData
     from .core import unlearn as unlearn
+    from .data import AnswerSet as AnswerSet
+    from .data import Biographies as Biographies
     from .data import Bundle as Bundle
     from .data import Canaries as Canaries
     from .data import ImageSet as ImageSet
     from .data import LatentSet as LatentSet
     from .data import decode_latents as decode_latents
+    from .data import encode_answers as encode_answers
     from .data import encode_images as encode_images
     from .data import load_prompts as load_prompts
     from .data import load_source as load_source
+    from .data import make_biographies as make_biographies
     from .data import plant_canaries as plant_canaries
+    from .data import read_answers as read_answers
     from .data import select_forget as select_forget
     from .evaluation import Facts as Facts
     from .evaluation import GenerationPlan as GenerationPlan
@@ -83,7 +88,10 @@ if TYPE_CHECKING:
     from .methods import Scissorhands as Scissorhands
     from .methods import SelectiveAmnesia as SelectiveAmnesia
     from .methods import SFRon as SFRon
+    from .models import build_language_model as build_language_model
     from .models import build_network as build_network
+    from .models import build_word_tokenizer as build_word_tokenizer
+    from .models import load_language_model as load_language_model
     from .models import load_pipeline as load_pipeline
     from .models import load_weights as load_weights
     from .models import save_single_file as save_single_file
@@ -99,6 +107,7 @@ if TYPE_CHECKING:
     from .runs import run_seeds as run_seeds
     from .runs import run_unlearn as run_unlearn
     from .runs import text_to_image_demo as text_to_image_demo
+    from .tasks import CausalLM as CausalLM
     from .tasks import Classification as Classification
     from .tasks import Denoising as Denoising
     from .tasks import Noising as Noising
@@ -128,8 +137,9 @@ _HOMES = {
         "ForgetSpec Record Reference Run Split Task Unlearned UnlearningData unlearn"
     ),
     "data": (
-        "Bundle Canaries ImageSet LatentSet decode_latents encode_images load_prompts load_source "
-        "plant_canaries select_forget"
+        "AnswerSet Biographies Bundle Canaries ImageSet LatentSet decode_latents encode_answers "
+        "encode_images load_prompts load_source make_biographies plant_canaries read_answers "
+        "select_forget"
     ),
     "evaluation": (
         "GenerationPlan GeneratorRelearning Facts ImageJudge Prompt count_exposed evaluate "
@@ -141,9 +151,13 @@ _HOMES = {
         "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
     "reporting": "report",
-    "models": "build_network load_pipeline load_weights save_single_file save_weights",
+    "models": (
+        "build_language_model build_network build_word_tokenizer load_language_model load_pipeline "
+        "load_weights save_single_file save_weights"
+    ),
     "tasks": (
-        "Classification Denoising Noising Regression denoiser_of text_to_image with_denoiser"
+        "CausalLM Classification Denoising Noising Regression denoiser_of text_to_image "
+        "with_denoiser"
     ),
     "tasks.diffusion.pixel_pipelines": "ClassPipeline PixelPipeline",
     "training": (

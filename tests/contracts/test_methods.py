@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import typing
 import warnings
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch.utils.data import Dataset
 
 import expunge.methods as methods_module
 from expunge.core import Guard, GuardError, InputError, Split, UnlearningData, unlearn
+from expunge.core.method import required_sets
 from expunge.methods import METHODS
 from tests.contracts.test_cases import CASES, VARIANTS
 from tests.unit.tasks import denoisers
@@ -148,18 +150,6 @@ class Recording(Dataset):
         return self.dataset[index]
 
 
-def test_reads_only_the_sets_it_declares(blob_model, blobs, task, method):
-    from expunge.core import Run
-
-    sets = {
-        split.value: getattr(blobs, split.value) if split in method.reads else Untouchable()
-        for split in Split
-    }
-    private = copy.deepcopy(blob_model).train()
-    with torch.random.fork_rng():
-        method(private, task, UnlearningData(**sets), Run(0))
-
-
 def test_reads_what_it_needs(blob_model, blobs, task, method):
     from expunge.core import Run
 
@@ -167,8 +157,7 @@ def test_reads_what_it_needs(blob_model, blobs, task, method):
     private = copy.deepcopy(blob_model).train()
     with torch.random.fork_rng():
         method(private, task, UnlearningData(**sets), Run(0))
-    optional = getattr(method, "optional", frozenset())
-    for split in method.reads - optional:
+    for split in required_sets(method):
         assert sets[split.value].reads > 0, f"{split} is declared but was not read"
 
 
@@ -218,45 +207,68 @@ def test_cites_its_source(name):
     assert all((reference.title, reference.authors, reference.venue))
 
 
-class Deadly:
-    """A task that ends the process with SIGKILL in its n-th loss, logits or prediction."""
+def counted(task, count):
+    """A task that can do what ``task`` can, and calls ``count`` before each of its passes."""
 
-    def __init__(self, task, calls):
-        self._task, self._left = task, calls
+    def passing(name):
+        def method(self, *given):
+            count()
+            return getattr(super(kind, self), name)(*given)
 
-    def loss(self, model, batch):
-        self._count()
-        return self._task.loss(model, batch)
+        return method
 
-    def logits(self, model, batch):
-        self._count()
-        return self._task.logits(model, batch)
+    own = type(task)
+    passes = {name: passing(name) for name in ("loss", "logits", "predict") if hasattr(own, name)}
+    kind = type(own.__name__, (own,), passes)
+    wrapped = copy.copy(task)
+    object.__setattr__(wrapped, "__class__", kind)  # a frozen dataclass, perhaps
+    return wrapped
 
-    def predict(self, model, *given):
-        self._count()
-        return self._task.predict(model, *given)
 
-    def _count(self):
-        self._left -= 1
-        if self._left < 0:
+class Countdown:
+    """Ends the process with SIGKILL at a call; far away it only counts."""
+
+    def __init__(self, calls=1 << 40):
+        self.start = self.left = calls
+
+    def __call__(self):
+        self.left -= 1
+        if self.left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
-
-    def __getattr__(self, name):
-        return getattr(self._task, name)
-
-
-class Counting(Deadly):
-    def __init__(self, task):
-        super().__init__(task, 1 << 40)
 
     @property
     def calls(self):
-        return (1 << 40) - self._left
+        return self.start - self.left
 
 
-def runs():
-    ways = {name: (name, case.base) for name, case in CASES.items()} | VARIANTS
+def runs(more=None):
+    ways = {name: (name, case.base) for name, case in CASES.items()} | VARIANTS | (more or {})
     return [pytest.param(METHODS[name](**base), id=way) for way, (name, base) in ways.items()]
+
+
+def constraints():
+    """Scissorhands under each of its constraints; which sets it reads depends on it."""
+    kind = typing.get_type_hints(METHODS["scissorhands"])["constraint"]
+    return {
+        f"scissorhands-reads-{one}": (
+            "scissorhands",
+            {**CASES["scissorhands"].base, "constraint": one},
+        )
+        for one in typing.get_args(kind)
+    }
+
+
+@pytest.mark.parametrize("method", runs(constraints()))
+def test_reads_only_the_sets_it_declares(blob_conv_model, blobs, task, method):
+    from expunge.core import Run
+
+    sets = {
+        split.value: getattr(blobs, split.value) if split in method.reads else Untouchable()
+        for split in Split
+    }
+    private = copy.deepcopy(blob_conv_model).train()
+    with torch.random.fork_rng():
+        method(private, task, UnlearningData(**sets), Run(0))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
@@ -264,11 +276,11 @@ def runs():
 def test_killed_at_any_point_it_resumes_with_the_same_bits(
     blob_conv_model, blobs, task, method, tmp_path, share
 ):
-    counting = Counting(task)
-    expected = run(blob_conv_model, blobs, method, counting)
+    counter = Countdown()
+    expected = run(blob_conv_model, blobs, method, counted(task, counter))
     if not CASES[method.name].random:
         pytest.skip("a closed form that asks the task for no loss in which it could be killed")
-    deadly = Deadly(task, int(share * counting.calls))
+    deadly = counted(task, Countdown(int(share * counter.calls)))
     options = {"folder": tmp_path, "checkpoint_seconds": 0.0}
 
     with warnings.catch_warnings():

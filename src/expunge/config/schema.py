@@ -91,15 +91,20 @@ class Config(Section):
         """How originals and references are trained; None if the weights come without one."""
         if self.training is None and self.model.weights is not None:
             return None
-        return build_recipe(self.training or {}, RECIPES)
+        default = {"recipe": self._default_recipe} if self._default_recipe else {}
+        return build_recipe(default | (self.training or {}), RECIPES)
 
     def recipe_name(self) -> str | None:
         """The recipe in words, e.g. ``"speedrun, epochs = 4"``."""
         if self.build_recipe() is None:
             return None
         table = dict(self.training or {})
-        name = table.pop("recipe", "speedrun")
+        name = table.pop("recipe", self._default_recipe or "speedrun")
         return ", ".join([name, *(f"{key} = {value}" for key, value in table.items())])
+
+    @property
+    def _default_recipe(self) -> str | None:
+        return "small-language" if self.task.name == "causal-lm" else None
 
     def with_seed(self, seed: int) -> "Config":
         """This run repeated with another seed, for a forget set that is drawn too."""

@@ -4,15 +4,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, cast, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ..core.checks import did_you_mean
 from ..core.errors import ConfigError, InputError
+from ..core.hyperparameters import STRICT
 from ..core.method import Method
 from ..core.schemas.problems import describe, show
 from ..training import Recipe
 
-STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 DEFAULT_METHOD = "scissorhands"
 DEFAULT_RECIPE = "speedrun"
 PRESET = "published"
@@ -70,7 +70,7 @@ def recipe_schema(recipes: Mapping[str, Recipe]) -> dict[str, Any]:
 
 
 def _fields_schema(cls: Any) -> dict[str, Any]:
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     properties = {}
     for field in dataclasses.fields(cls):
         properties[field.name] = TypeAdapter(hints[field.name]).json_schema()
@@ -139,7 +139,7 @@ def _build(cls: Any, base: Any, given: Mapping[str, Any], where: str) -> Any:
 
 def _checked(cls: Any, given: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
     """Values of the right types, and a line for each that is not."""
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls)  # without ranges, of which the class itself speaks
     known = [field.name for field in dataclasses.fields(cls) if field.init]
     values, problems = {}, []
     for name, value in given.items():
@@ -153,5 +153,8 @@ def _checked(cls: Any, given: Mapping[str, Any], where: str) -> tuple[dict[str, 
         try:
             values[name] = TypeAdapter(hints[name], config=STRICT).validate_python(plain)
         except ValidationError as error:
-            problems.append(f"{where}.{name}: {describe(error.errors()[0])}")
+            found = error.errors()
+            choice = next((item for item in found if item["type"] == "literal_error"), found[0])
+            item = choice if isinstance(plain, str) else found[0]
+            problems.append(f"{where}.{name}: {describe(item)}")
     return values, problems

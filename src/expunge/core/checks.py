@@ -1,7 +1,9 @@
-"""One-line argument checks whose messages name the argument, the value and the fix."""
+"""One-line checks whose messages name the argument (or package), the value and the fix."""
 
 import difflib
 from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 from .errors import InputError
 
@@ -45,3 +47,24 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known word, or an empty text."""
     close = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def require(package: str, extra: str, purpose: str, error: type[InputError] = InputError) -> Any:
+    """Import a package, or say what to install.
+
+    Args:
+        package: As it is imported; may name a module inside.
+        extra: Of expunge, which brings it.
+        purpose: What needs it, as the beginning of a sentence.
+        error: What to raise.
+
+    Raises:
+        InputError: Or ``error``, if it cannot be imported.
+    """
+    try:
+        return import_module(package)
+    except ImportError as missing:
+        raise error(
+            f"{purpose} needs {package}, which cannot be imported ({missing}); "
+            f'run: pip install "expunge[{extra}]"'
+        ) from missing

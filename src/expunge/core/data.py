@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.utils.data import Subset, default_collate
 
+from .capabilities.data import DivisibleSet, TableSet, makes_batches
 from .errors import DataError
 
 
@@ -19,17 +20,6 @@ class Split(StrEnum):
     RETAIN = "retain"
     VALIDATION = "validation"
     TEST = "test"
-
-
-@runtime_checkable
-class BatchedSet(Protocol):
-    """A set that makes whole batches itself: the fast path (see ``ImageSet``)."""
-
-    def __len__(self) -> int: ...
-
-    def batch(self, indices: Tensor, generator: Generator | None) -> Any:
-        """Samples at ``indices``; augmented if a generator is given, else plain."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +107,9 @@ _EMPTY = {
 
 def take(dataset: Any, indices: Tensor) -> Any:
     """Samples of ``dataset`` at ``indices`` (1-D int64), by its own fast way if any."""
-    if hasattr(dataset, "subset"):
+    if isinstance(dataset, DivisibleSet):
         return dataset.subset(indices)
-    if hasattr(dataset, "select"):  # Hugging Face
+    if isinstance(dataset, TableSet):
         return dataset.select(indices.tolist())
     return Subset(dataset, indices.tolist())
 
@@ -140,7 +130,7 @@ def fetch(
             sets augment as they please in ``__getitem__``.
         device: Where the tensors of the batch are put.
     """
-    if isinstance(dataset, BatchedSet):
+    if makes_batches(dataset):
         return _to(dataset.batch(indices, generator), device)
     return _to(default_collate([dataset[i] for i in indices.tolist()]), device)
 

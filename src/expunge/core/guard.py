@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from .checks import check_positive
 from .codes import Code
 from .data import Split, UnlearningData, fetch
 from .errors import GuardError
+from .hyperparameters import Count, Positive, validated
 from .schemas.record import Notice
 from .task import Task
 
@@ -23,6 +23,7 @@ class Health:
 
 
 @dataclass(frozen=True)
+@validated
 class Guard:
     """Limits within which an unlearned model is handed over.
 
@@ -32,16 +33,9 @@ class Guard:
         samples: How many samples of each set are looked at.
     """
 
-    max_retain_drop: float = 20.0
-    max_loss_factor: float = 3.0
-    samples: int = 2000
-
-    def __post_init__(self) -> None:
-        check_positive(
-            max_retain_drop=self.max_retain_drop,
-            max_loss_factor=self.max_loss_factor,
-            samples=self.samples,
-        )
+    max_retain_drop: Positive = 20.0
+    max_loss_factor: Positive = 3.0
+    samples: Count = 2000
 
     def measure(
         self, model: nn.Module, task: Task, data: UnlearningData, device: torch.device
@@ -76,15 +70,15 @@ class Guard:
             )
 
 
-def same_on_forget_set(before: dict[Split, Health], after: dict[Split, Health]) -> bool:
-    """Whether a model answers the forget set as it did before, to a percent of its loss."""
+def has_changed(before: dict[Split, Health], after: dict[Split, Health]) -> bool:
+    """Whether the scores on the forget set are others than before."""
     old, new = before[Split.FORGET], after[Split.FORGET]
     same_loss = abs(new.loss - old.loss) <= 0.01 * max(old.loss, 1e-3)
-    return same_loss and old.accuracy == new.accuracy
+    return not (same_loss and old.accuracy == new.accuracy)
 
 
 def unchanged_notice(before: dict[Split, Health], after: dict[Split, Health]) -> Notice:
-    """What to tell whoever asked for something to be forgotten, when nothing was."""
+    """What to tell a person if nothing ``has_changed``; nobody decides by its words."""
     old, new = before[Split.FORGET], after[Split.FORGET]
     same = "loss is" if new.accuracy is None else "loss and accuracy are"
     return Notice(

@@ -27,6 +27,12 @@ class Method(Protocol):
 
     ``model`` is a private copy in training mode: change it or return another one.
     Nothing else may be changed, and only the sets named in ``reads`` may be read.
+
+    Two more class attributes may be declared; without them nothing is ``optional`` and no
+    capability needed. ``optional: ClassVar[frozenset[Split]]`` are those sets of ``reads`` that
+    it can do without. ``needs: ClassVar[frozenset[type]]`` are protocols of
+    ``core.capabilities`` that the task must satisfy, whatever the hyper-parameters are.
+    Ask by ``optional_sets``, ``required_sets`` and ``needs_of``.
     """
 
     name: ClassVar[str]
@@ -36,3 +42,20 @@ class Method(Protocol):
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         """Return a model that behaves as if it had not seen the forget set."""
         ...
+
+
+def optional_sets(method: Method | type[Method]) -> frozenset[Split]:
+    """The sets that a method reads if they are there, and can do without."""
+    found: frozenset[Split] = getattr(method, "optional", frozenset())
+    return found
+
+
+def required_sets(method: Method | type[Method]) -> frozenset[Split]:
+    """The sets without which a method cannot run."""
+    return method.reads - optional_sets(method)
+
+
+def needs_of(method: Method | type[Method]) -> frozenset[type]:
+    """The capabilities that a method needs of its task, as protocols of ``core.capabilities``."""
+    found: frozenset[type] = getattr(method, "needs", frozenset())
+    return found

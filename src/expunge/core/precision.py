@@ -1,22 +1,43 @@
 """Mixed precision as a property of the task, so that methods need not know of it."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .capabilities import (
+    BoundsLosses,
+    ChecksLabels,
+    ChecksSets,
+    Denoises,
+    GivesLogits,
+    GivesProbabilities,
+    NamesOptimizer,
+)
 from .checks import check_choice
 from .task import Batch, Bounded, Task
 
 PRECISIONS = ("auto", "bf16", "fp32")
+VARIABLE = "EXPUNGE_PRECISION"
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """Turn ``"auto"`` into ``"bf16"`` where the hardware multiplies it fast."""
+    """Turn ``"auto"`` into ``"bf16"`` where the hardware multiplies it fast.
+
+    The environment variable EXPUNGE_PRECISION, ``"bf16"`` or ``"fp32"``, decides instead of
+    the hardware, e.g. for tests of the precision that another machine would choose.
+
+    Raises:
+        InputError: If the precision, or that of the variable, is unknown.
+    """
     check_choice(PRECISIONS, precision=precision)
+    if precision == "auto":
+        precision = os.environ.get(VARIABLE) or "auto"
+        check_choice(PRECISIONS, EXPUNGE_PRECISION=precision)
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -39,51 +60,121 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 @dataclass(frozen=True)
 class AutocastTask:
-    """Runs the forward passes of another task in bfloat16; what comes out is float32."""
+    """Runs the forward passes of another task in bfloat16; what comes out is float32.
 
-    task: Task
+    It has the capabilities of that task and no others: ``isinstance`` says the same of both.
+    """
+
+    task: Any  # a Task; which of the parts below this one has depends on it
     device_type: str
+
+    def __new__(cls, task: Task, device_type: str) -> "AutocastTask":
+        """An object of a subclass that has the parts for what ``task`` can do."""
+        del device_type
+        return object.__new__(
+            _class_with(tuple(part for can, part in _PARTS if isinstance(task, can)))
+        )
+
+    def __reduce__(self) -> tuple[type["AutocastTask"], tuple[Any, str]]:
+        return AutocastTask, (self.task, self.device_type)  # the subclass has no name to find
 
     @property
     def loss_ceiling(self) -> float:
-        return self.task.loss_ceiling
+        ceiling: float = self.task.loss_ceiling
+        return ceiling
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        with torch.autocast(self.device_type, torch.bfloat16):
-            return self.task.loss(model, batch).float()
+        found: Tensor = self._half(self.task.loss, model, batch)
+        return found.float()
 
     def correct(self, model: nn.Module, batch: Batch) -> Tensor | None:
-        with torch.autocast(self.device_type, torch.bfloat16):
-            return self.task.correct(model, batch)
+        found: Tensor | None = self._half(self.task.correct, model, batch)
+        return found
 
     def labels(self, dataset: Any) -> Tensor | None:
-        return self.task.labels(dataset)
+        found: Tensor | None = self.task.labels(dataset)
+        return found
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.task, name)
-        # Not methods like the others: a task without logits must go on having none.
-        if name == "logits":
-            return partial(self._logits, found)
-        if name == "bounded_loss":
-            return partial(self._bounded, found)
-        return partial(self._predict, found) if name == "predict" else found
-
-    def _logits(
-        self, logits: Callable[..., tuple[Tensor, Tensor]], model: nn.Module, batch: Batch
-    ) -> tuple[Tensor, Tensor]:
+    def _half(self, call: Callable[..., Any], *given: Any) -> Any:
         with torch.autocast(self.device_type, torch.bfloat16):
-            found, labels = logits(model, batch)
+            return call(*given)
+
+
+class _Logits(AutocastTask):
+    def logits(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        found, labels = self._half(self.task.logits, model, batch)
         return found.float(), labels
 
-    def _bounded(self, measure: Callable[..., Bounded], model: nn.Module, batch: Batch) -> Bounded:
-        with torch.autocast(self.device_type, torch.bfloat16):
-            found = measure(model, batch)
+
+class _Probabilities(AutocastTask):
+    def probability(self, model: nn.Module, batch: Batch) -> Tensor:
+        found: Tensor = self._half(self.task.probability, model, batch)
+        return found.float()
+
+
+class _Bounds(AutocastTask):
+    def bounded_loss(self, model: nn.Module, batch: Batch) -> Bounded:
+        found: Bounded = self._half(self.task.bounded_loss, model, batch)
         ceiling = found.ceiling.float() if isinstance(found.ceiling, Tensor) else found.ceiling
         return replace(found, losses=found.losses.float(), ceiling=ceiling)
 
-    def _predict(self, predict: Callable[..., Tensor], *given: Any) -> Tensor:
-        with torch.autocast(self.device_type, torch.bfloat16):
-            return predict(*given).float()
+
+class _Sets(AutocastTask):
+    def check_set(self, dataset: Any, name: str) -> None:
+        self.task.check_set(dataset, name)
+
+
+class _Labels(AutocastTask):
+    def check_labels(self, labels: Tensor) -> None:
+        self.task.check_labels(labels)
+
+
+class _Optimizer(AutocastTask):
+    @property
+    def optimizer(self) -> str:
+        return str(self.task.optimizer)
+
+
+class _Conditions(AutocastTask):
+    @property
+    def conditions(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = self.task.conditions
+        return found
+
+    @property
+    def noising(self) -> Any:
+        return self.task.noising
+
+    @property
+    def empty(self) -> int:
+        return int(self.task.empty)
+
+    def draw(self, model: nn.Module, batch: Batch) -> Any:
+        return self.task.draw(model, batch)  # noise and levels stay exact
+
+    def predict(self, *given: Any) -> Tensor:
+        found: Tensor = self._half(self.task.predict, *given)
+        return found.float()
+
+    def condition(self, *given: Any) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = self.task.condition(*given)
+        return found
+
+
+_PARTS: tuple[tuple[type, type[AutocastTask]], ...] = (
+    (GivesLogits, _Logits),
+    (GivesProbabilities, _Probabilities),
+    (BoundsLosses, _Bounds),
+    (ChecksSets, _Sets),
+    (ChecksLabels, _Labels),
+    (NamesOptimizer, _Optimizer),
+    (Denoises, _Conditions),
+)
+
+
+@cache
+def _class_with(parts: tuple[type[AutocastTask], ...]) -> type[AutocastTask]:
+    return type(AutocastTask.__name__, (*parts, AutocastTask), {})
 
 
 def with_precision(task: Task, precision: str, device: torch.device) -> Task:

@@ -47,15 +47,3 @@ class Task(Protocol):
     def labels(self, dataset: Any) -> Tensor | None:
         """Integer label of each sample of a set, int64 (N,); None if it has none."""
         ...
-
-
-def bounded_loss(task: Task, model: nn.Module, batch: Batch) -> Bounded:
-    """The losses of a batch with their ceilings, which a task may give sample by sample.
-
-    Such a task has a ``bounded_loss(model, batch)`` of its own; for all others the ceiling is
-    ``task.loss_ceiling``.
-    """
-    if (own := getattr(task, "bounded_loss", None)) is not None:
-        found: Bounded = own(model, batch)
-        return found
-    return Bounded(task.loss(model, batch), task.loss_ceiling)

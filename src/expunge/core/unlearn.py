@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
 from .checkpoint import CheckpointStore
 from .data import Split, UnlearningData, fetch
 from .errors import InputError, ModelError
@@ -18,12 +19,12 @@ from .guard import (
     Health,
     check_finite,
     first_non_finite,
-    same_on_forget_set,
+    has_changed,
     unchanged_notice,
 )
 from .isolation import isolated_randomness
 from .memory import PeakMemory, memory_advice
-from .method import Method
+from .method import Method, needs_of, required_sets
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .schemas.record import Notice
@@ -40,8 +41,8 @@ class Unlearned:
     """A model in evaluation mode, and everything needed to say how it was made.
 
     ``cost`` holds ``seconds``, ``samples_read`` and ``peak_memory_bytes``; ``decisions``
-    what the method chose by itself, and why; ``history`` the rows that it logged. ``changed``
-    is False where the forget set is answered as before.
+    what the method chose by itself, and why; ``history`` the rows that it logged. ``warnings``
+    are for people: what is to be decided is asked of ``changed``.
     """
 
     model: nn.Module
@@ -53,8 +54,12 @@ class Unlearned:
     health: dict[str, dict[Split, Health]]
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
-    changed: bool = True
     warnings: list[Notice] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the scores on the forget set are others than before."""
+        return has_changed(self.health["before"], self.health["after"])
 
 
 def unlearn(
@@ -98,13 +103,13 @@ def unlearn(
         GuardError: If the result is not finite or lost too much of what was to be kept.
     """
     place, guard = torch.device(device), guard or Guard()
-    _check_request(model, data, method)
+    _check_request(model, data, method, task)
     identity = partial(_identity, model, data, method, seed, precision)
     store = CheckpointStore.open(folder, resume, identity)
     private = copy.deepcopy(model).to(place)
     precision = resolve_precision(precision, place)
     precise = with_precision(task, precision, place)
-    _check_sets(private, data, task, place)
+    _check_sets(private, data, method, task)
     with isolated_randomness(), PeakMemory(place) as memory, memory_advice(method.name, _KNOBS):
         before = guard.measure(private, precise, data, place)
         run = Run(
@@ -121,7 +126,6 @@ def unlearn(
     guard.refuse(before, after)
     if store:
         store.clear()
-    changed = not same_on_forget_set(before, after)
     return Unlearned(
         result,
         task,
@@ -136,8 +140,7 @@ def unlearn(
         health={"before": before, "after": after},
         decisions=run.decisions,
         history=run.history,
-        changed=changed,
-        warnings=[] if changed else [unchanged_notice(before, after)],
+        warnings=[] if has_changed(before, after) else [unchanged_notice(before, after)],
     )
 
 
@@ -151,7 +154,7 @@ def model_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _check_request(model: nn.Module, data: UnlearningData, method: Method) -> None:
+def _check_request(model: nn.Module, data: UnlearningData, method: Method, task: Task) -> None:
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ModelError(
             "the model has no trainable parameter, so nothing can be unlearned; "
@@ -159,23 +162,29 @@ def _check_request(model: nn.Module, data: UnlearningData, method: Method) -> No
         )
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}")
-    for split in sorted(method.reads):
-        if getattr(data, split) is None and split not in getattr(method, "optional", ()):
+    for split in sorted(required_sets(method)):
+        if getattr(data, split) is None:
             raise InputError(f"{method.name} reads the {split} set, but data.{split} is None")
+    for capability in needs_of(method):
+        if not isinstance(task, capability):
+            raise InputError(lacking(method.name, capability, task))
 
 
-def _check_sets(model: nn.Module, data: UnlearningData, task: Task, device: torch.device) -> None:
+def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Task) -> None:
     """Show the model, which is ours, one sample of either set, and the task all of them."""
-    if hasattr(task, "check_set"):
+    if isinstance(task, ChecksSets):
         for name in data.sizes():
             task.check_set(getattr(data, name), name)
     # In evaluation mode no buffer changes, so no copy is needed.
     model.eval()
+    device = next(model.parameters()).device
     with isolated_randomness(), torch.no_grad():
         for split in (Split.FORGET, Split.RETAIN):
             task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
             labels = task.labels(getattr(data, split))
-            if labels is not None and hasattr(task, "check_labels"):
+            if labels is None and NamesLabels in needs_of(method):
+                raise InputError(lacking(method.name, NamesLabels, task))
+            if labels is not None and isinstance(task, ChecksLabels):
                 task.check_labels(labels)
 
 

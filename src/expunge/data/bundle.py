@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.capabilities import FingerprintedSet, IdentifiedSet
 from ..core.data import UnlearningData
 from ..tasks.batches import unpack
 from ..tasks.labels import LABEL_KEYS
@@ -116,8 +117,8 @@ class Bundle:
         validation: Samples that nobody trains on and methods may read.
         test: Samples that only metrics read.
         classes: Names of the classes in the order of the labels.
-        num_classes: Number of classes C; labels are 0 to C - 1.
-        image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1).
+        num_classes: Number of classes C; labels are 0 to C - 1. 0 where targets are no classes.
+        image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1), texts (0, 0, 0).
         canaries: Which training samples carry a wrong label, where some were planted.
     """
 
@@ -154,12 +155,12 @@ class Bundle:
 
 def ids_of(dataset: Any) -> list[str]:
     """Ids of any set; one without ids of its own is numbered ``train/0``, ``train/1``, …."""
-    ids = getattr(dataset, "ids", None)
+    ids = dataset.ids if isinstance(dataset, IdentifiedSet) else None
     return list(ids) if ids is not None else [f"train/{row}" for row in range(len(dataset))]
 
 
 def _fingerprint(dataset: Any) -> str:
-    if hasattr(dataset, "fingerprint"):
-        return str(dataset.fingerprint())
+    if isinstance(dataset, FingerprintedSet):
+        return dataset.fingerprint()
     labels = read_labels(dataset)
     return hashlib.sha256(labels.numpy().tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""One pass over any torch data set: to an ``ImageSet``, or to its labels alone."""
+"""One pass over any torch data set: to pixels and labels, or to its labels alone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..core.capabilities import label_column, transforms_labels
 from ..core.errors import DataError
 from ..tasks.batches import unpack
 from .images.decode import to_pixels
-from .images.image_set import ImageSet
 
 _CHECKED_TWICE = 8  # items read again, to find sets that augment
 _ROUNDING = 1e-3  # in grey levels; what float32 leaves of a multiple of 1/255
@@ -21,8 +21,8 @@ class NotImagesError(DataError):
     """The set is sound, but an ``ImageSet`` cannot hold it."""
 
 
-def read_items(dataset: Any, *, lossless: bool = False, **kwargs: Any) -> ImageSet:
-    """See ``ImageSet.from_torch``; ``lossless`` refuses floats that are not k/255."""
+def read_pixels(dataset: Any, *, lossless: bool = False) -> tuple[Tensor, Tensor]:
+    """Images, uint8 (N, C, H, W), and labels, int64 (N,); see ``ImageSet.from_torch``."""
     if len(dataset) == 0:
         raise DataError("expected at least one item, got an empty data set")
     pixels: Tensor | None = None
@@ -41,9 +41,7 @@ def read_items(dataset: Any, *, lossless: bool = False, **kwargs: Any) -> ImageS
         labels.append(whole_label(label, place))
     assert pixels is not None  # the set is not empty
     _refuse_augmented(dataset, pixels, lossless)
-    kwargs.setdefault("classes", class_names(dataset))
-    kwargs.setdefault("ids", getattr(dataset, "ids", None))
-    return ImageSet(pixels, torch.tensor(labels), **kwargs)
+    return pixels, torch.tensor(labels)
 
 
 def items(dataset: Any) -> Iterator[tuple[Any, Any]]:
@@ -68,22 +66,13 @@ def whole_label(label: Any, place: int) -> int:
 
 def read_labels(dataset: Any) -> Tensor:
     """Labels of any set, int64 (N,): from its own column if it has one, else by one pass."""
-    for name in ("labels", "targets"):
-        column = getattr(dataset, name, None)
-        if column is None or callable(column) or len(column) != len(dataset):
-            continue
-        if getattr(dataset, "target_transform", None) is None:
-            if isinstance(column, Tensor) and not column.is_floating_point():
-                return column.long().cpu()
-            values = column.tolist() if hasattr(column, "tolist") else list(column)
-            return torch.tensor([whole_label(value, at) for at, value in enumerate(values)])
+    column = label_column(dataset, of_length=len(dataset))
+    if column is not None and not transforms_labels(dataset):
+        if isinstance(column, Tensor) and not column.is_floating_point():
+            return column.long().cpu()
+        values = column.tolist() if isinstance(column, Tensor | np.ndarray) else list(column)
+        return torch.tensor([whole_label(value, at) for at, value in enumerate(values)])
     return torch.tensor([whole_label(label, at) for at, (_, label) in enumerate(items(dataset))])
-
-
-def class_names(dataset: Any) -> list[str] | None:
-    """Names of the classes, if the set tells them as torchvision's do."""
-    names = getattr(dataset, "classes", None)
-    return [str(name) for name in names] if isinstance(names, list | tuple) else None
 
 
 def _to_bytes(item: Any, place: int, lossless: bool) -> Tensor:

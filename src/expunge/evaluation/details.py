@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..core.capabilities import PicturedSet
 from ..core.schemas.record import Distributions, Sample
 from ..metrics import SetScores, accuracy, confidence_edges, histogram, loss_edges
 
@@ -86,7 +87,7 @@ def samples(
     count: int = 12,
 ) -> list[Sample]:
     """Evenly spaced forgotten images, if the set can draw them by ``picture(index)``."""
-    if not hasattr(forget, "picture"):
+    if not isinstance(forget, PicturedSet):
         return []
     shown = []
     for index in spaced(len(forget), count):

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import class_names
 from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.schemas.record import Cost, DataInfo, MethodInfo, ModelInfo, Record
@@ -103,7 +104,7 @@ def _record(
     gap, original_gap, floor = (
         gaps.get(role) for role in ("unlearned", "original", "retrained_again")
     )
-    classes = _class_names(data) if facts.classes is None else facts.classes
+    classes = class_names(data.forget) if facts.classes is None else facts.classes
     forget_labels, test_labels = (_labels(result.task, one) for one in (data.forget, data.test))
     return Record(
         created=now(),
@@ -156,11 +157,6 @@ def _models(
 def _labels(task: Task, dataset: Any) -> Tensor | None:
     labels = None if dataset is None else task.labels(dataset)
     return None if labels is None else labels.cpu()
-
-
-def _class_names(data: UnlearningData) -> list[str] | None:
-    names = getattr(data.forget, "classes", None)
-    return [str(name) for name in names] if isinstance(names, list | tuple) else None
 
 
 def now() -> str:

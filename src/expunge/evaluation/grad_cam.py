@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import logits_in
 from ..core.checks import did_you_mean
 from ..core.errors import DataError, InputError, ModelError
 from ..core.isolation import isolated_randomness
@@ -129,7 +130,7 @@ def _own_copy(model: nn.Module) -> Iterator[tuple[nn.Module, torch.device]]:
 
 def _logits(net: nn.Module, images: Tensor) -> Tensor:
     output = net(images)
-    logits: Tensor = getattr(output, "logits", output)  # Hugging Face models return a record
+    logits: Tensor = logits_in(output)
     return logits
 
 

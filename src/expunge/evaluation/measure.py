@@ -99,7 +99,7 @@ class Measuring:
         if self.relearn is None or not known:
             return None
         return Relearn(
-            protocol=self.relearn.describe(self.data),
+            protocol=self.relearn.describe(self.task, self.data),
             measured_on=self._relearn_set[1],
             steps=list(self.relearn.steps),
             curves=known,

@@ -19,8 +19,10 @@ from ..core.schemas.record import Relearn
 from ..core.task import Task
 from ..metrics import relearn_time
 from ..tasks.labels import absent_labels
+from ..training.optimizers import is_adaptive, optimizer_for
 
 MEASURED_SAMPLES = 1000
+_ADAM = 0.1  # rates of AdamW relative to those of SGD, for tasks whose models it trains
 
 
 def check_steps(steps: Sequence[int]) -> None:
@@ -35,6 +37,8 @@ def check_steps(steps: Sequence[int]) -> None:
 @dataclass(frozen=True)
 class Relearning:
     """The attack, the same for all models: short fine-tuning by SGD in training mode.
+
+    Models of tasks that train by AdamW are fine-tuned by AdamW, at a tenth of the rate.
 
     Args:
         steps: After how many steps to measure; increasing.
@@ -71,12 +75,14 @@ class Relearning:
         scale = min(1.0, len(data.forget) / forget, len(data.retain) / retain)
         return max(1, int(forget * scale)), max(1, int(retain * scale))
 
-    def describe(self, data: UnlearningData) -> dict[str, Any]:
-        """For the record: the settings, with the sizes that were really used."""
+    def describe(self, task: Task, data: UnlearningData) -> dict[str, Any]:
+        """For the record: the settings, with the sizes and the rate that were really used."""
         forget, retain = self.sizes(data)
+        adaptive = is_adaptive(task)
         return {
-            "optimizer": "SGD",
+            "optimizer": "AdamW" if adaptive else "SGD",
             **asdict(self),
+            "lr": self.lr * (_ADAM if adaptive else 1.0),
             "steps": list(self.steps),
             "batch_size": forget + retain,
             "forget_per_batch": forget,
@@ -160,7 +166,7 @@ def relearn_curves(
     measured, description = measured_set(task, data)
     place = torch.device(device)
     return Relearn(
-        protocol=protocol.describe(data),
+        protocol=protocol.describe(task, data),
         measured_on=description,
         steps=list(protocol.steps),
         curves={
@@ -217,7 +223,8 @@ def curve_of(
     """``relearn_curve`` on a given set; ``in_place`` trains the model itself, not a copy."""
     net = (model if in_place else copy.deepcopy(model)).to(device).train()
     parameters = [p.requires_grad_(True) for p in net.parameters() if p.is_floating_point()]
-    optimizer = torch.optim.SGD(parameters, lr=protocol.lr, momentum=protocol.momentum)
+    rate = protocol.lr * (_ADAM if is_adaptive(task) else 1.0)
+    optimizer = optimizer_for(task, parameters, rate, protocol.momentum, 0.0)
     precise = with_precision(task, precision, device)
     run = Run(protocol.seed, device=device)
     forget_size, retain_size = protocol.sizes(data)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import logits_in
 from ..core.checks import did_you_mean
 from ..core.data import fetch
 from ..core.errors import InputError, ModelError
@@ -211,7 +212,7 @@ def _keep(outputs: _Features, name: str, _module: nn.Module, _given: Any, output
     """A hook: returns nothing, because what it returned would replace the output."""
     if isinstance(output, list | tuple) and output:
         output = output[0]
-    output = getattr(output, "logits", output)  # Hugging Face models return a record
+    output = logits_in(output)
     if isinstance(output, Tensor) and output.is_floating_point() and output.ndim > 0:
         outputs[name] = _pooled(output.float())
 

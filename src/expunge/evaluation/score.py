@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import GivesLogits, GivesProbabilities
 from ..core.data import Split, UnlearningData, fetch
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
@@ -181,7 +182,9 @@ def _column(parts: tuple[Tensor | None, ...]) -> Any:
 
 def _predictions(model: nn.Module, task: Task, batch: Any) -> tuple[Tensor | None, Tensor | None]:
     """Probability of the true class and the likeliest class, both (B,)."""
-    if not hasattr(task, "logits"):
+    if isinstance(task, GivesProbabilities):
+        return task.probability(model, batch).float(), None
+    if not isinstance(task, GivesLogits):
         return None, None
     logits, labels = task.logits(model, batch)
     probability = logits.float().softmax(1).gather(1, labels.long()[:, None])[:, 0]

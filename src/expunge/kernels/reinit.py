@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -87,7 +87,8 @@ def reinitialise(
 def reset_model(model: nn.Module, seed: int) -> None:
     """Forget all training: every module's own ``reset_parameters``, children first.
 
-    Running statistics are reset with it. The global generators are left as they were.
+    Running statistics are reset with it. A model of Hugging Face, whose modules have no such
+    method, is built anew from its config. The global generators are left as they were.
 
     Args:
         model: Changed in place.
@@ -97,6 +98,12 @@ def reset_model(model: nn.Module, seed: int) -> None:
         ModelError: If a module holds parameters that it cannot reset (checked before
             anything is changed), or left one of them out (then the weights are NaN).
     """
+    if _is_configured(model):
+        built: Any = type(model)
+        with _seeded_randomness(seed):
+            fresh: nn.Module = built(copy.deepcopy(model.config))
+        model.load_state_dict(fresh.state_dict())
+        return
     for path, module in model.named_modules():
         if _has_parameters(module) and _reset_of(module) is None:
             held = ", ".join(name for name, _ in module.named_parameters(recurse=False))
@@ -178,6 +185,14 @@ def _is_norm(module: nn.Module) -> bool:
 def _is_vector(name: str, parameter: Tensor) -> bool:
     """Whether it has one long dimension; the kernel of ``Linear(1, C)`` is no vector."""
     return parameter.dim() < 2 or (name != "weight" and parameter.numel() == max(parameter.shape))
+
+
+def _is_configured(model: nn.Module) -> bool:
+    """Whether it is a whole model of transformers, which is a function of its config.
+
+    By the name of its base class: transformers itself is slow to import, and optional.
+    """
+    return any(kind.__name__ == "PreTrainedModel" for kind in type(model).__mro__)
 
 
 def _has_parameters(module: nn.Module) -> bool:

@@ -1,15 +1,17 @@
 """Bad Teacher: learn D_f from a net that knows nothing, the rest from the original."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from ..core.batches import Stream, derive_seed
-from ..core.checks import check_positive, check_share
+from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData, take
 from ..core.errors import InputError
+from ..core.hyperparameters import Positive, ShareOrAll, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -19,6 +21,7 @@ from ._shared.teachers import divergence, frozen_copy, logits_of, taught
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class BadTeacher:
     r"""Imitate an untrained teacher on D_f and the original on a part of D_r.
 
@@ -45,14 +48,15 @@ class BadTeacher:
     (Foster et al. 2024) runs it.
     """
 
-    retain_share: float = 0.3
-    temperature: float = 1.0
-    lr: float = 1e-4
-    epochs: float = 1
-    batch_size: int | None = None
+    retain_share: ShareOrAll = 0.3
+    temperature: Positive = 1.0
+    lr: Positive = 1e-4
+    epochs: Positive = 1
+    batch_size: Annotated[int, Ge(2)] | None = None  # a batch holds samples of both sets
 
     name: ClassVar[str] = "bad-teacher"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Vikram S. Chundawat, Ayush K. Tarun, Murari Mandal, Mohan Kankanhalli",
         title="Can Bad Teaching Induce Forgetting? Unlearning in Deep Networks Using an "
@@ -61,18 +65,6 @@ class BadTeacher:
         year=2023,
         url="https://arxiv.org/abs/2205.08096",
     )
-
-    def __post_init__(self) -> None:
-        if self.retain_share != 1:
-            check_share(retain_share=self.retain_share)
-        check_positive(
-            temperature=self.temperature,
-            lr=self.lr,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-        )
-        if self.batch_size == 1:
-            raise InputError("expected batch_size >= 2, got 1; a batch holds samples of both sets")
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.batches import Stream
-from ..core.checks import check_not_negative, check_positive
+from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData
 from ..core.errors import ModelError
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -20,6 +21,7 @@ from ._shared.teachers import Logits, logits_of
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class BoundaryExpanding(Published):
     r"""Train the forget set towards a shadow class that the returned net does not have.
 
@@ -46,14 +48,15 @@ class BoundaryExpanding(Published):
     ``unlearn`` warns where that is nothing at all.
     """
 
-    lr: float = 1e-6
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    lr: Positive = 1e-6
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "boundary-expanding"
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Min Chen, Weizhuo Gao, Gaoyang Liu, Kai Peng, Chen Wang",
         title="Boundary Unlearning: Rapid Forgetting of Deep Networks via Shifting the "
@@ -62,10 +65,6 @@ class BoundaryExpanding(Published):
         year=2023,
         url="https://arxiv.org/abs/2303.11570",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

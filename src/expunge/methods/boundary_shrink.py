@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
+from ..core.capabilities import GivesLogits, NormalisedSet, parent_of
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -19,6 +20,7 @@ from ._shared.teachers import Logits, frozen_copy, logits_of
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class BoundaryShrink(Published):
     r"""Train each forget sample towards the wrong class whose boundary is nearest.
 
@@ -47,15 +49,16 @@ class BoundaryShrink(Published):
     they change a net very little, and ``unlearn`` warns where that is nothing at all.
     """
 
-    epsilon: float = 0.1
-    lr: float = 1e-6
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    epsilon: Positive = 0.1
+    lr: Positive = 1e-6
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "boundary-shrink"
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Min Chen, Weizhuo Gao, Gaoyang Liu, Kai Peng, Chen Wang",
         title="Boundary Unlearning: Rapid Forgetting of Deep Networks via Shifting the "
@@ -64,12 +67,6 @@ class BoundaryShrink(Published):
         year=2023,
         url="https://arxiv.org/abs/2303.11570",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            epsilon=self.epsilon, lr=self.lr, epochs=self.epochs, batch_size=self.batch_size
-        )
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)
@@ -129,9 +126,10 @@ def _nearest_wrong(original: _Movable, logits: Logits, batch: Batch) -> Tensor:
 
 def _normalisation(dataset: Any) -> tuple[Sequence[float], Sequence[float]] | None:
     """Mean and deviation per channel by which a set normalises pixels; None if unknown."""
-    while not hasattr(dataset, "mean") and hasattr(dataset, "dataset"):
-        dataset = dataset.dataset  # a torch Subset
-    mean, std = getattr(dataset, "mean", None), getattr(dataset, "std", None)
-    if isinstance(mean, Sequence) and isinstance(std, Sequence):
-        return mean, std
+    while not isinstance(dataset, NormalisedSet) and (whole := parent_of(dataset)) is not None:
+        dataset = whole
+    if isinstance(dataset, NormalisedSet):
+        mean, std = dataset.mean, dataset.std
+        if isinstance(mean, Sequence) and isinstance(std, Sequence):
+            return mean, std
     return None

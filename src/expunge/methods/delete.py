@@ -6,9 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
+from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -18,6 +19,7 @@ from ._shared.teachers import frozen_copy, logits_of, taught
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class DELETE:
     r"""Fit D_f to the probabilities of the original with the true class taken out.
 
@@ -44,14 +46,15 @@ class DELETE:
         InputError: When called, if the task has no ``logits``, or fewer than two classes.
     """
 
-    lr: float = 1e-3
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    lr: Positive = 1e-3
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "delete"
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Yu Zhou, Dian Zheng, Qijie Mo, Renjie Lu, Kun-Yu Lin, Wei-Shi Zheng",
         title=(
@@ -62,10 +65,6 @@ class DELETE:
         year=2025,
         url="https://arxiv.org/abs/2503.23751",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -15,6 +15,7 @@ from ._shared.presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class FineTune(Published):
     r"""Minimise the loss on the retain set; the forget set is never read.
 
@@ -31,11 +32,11 @@ class FineTune(Published):
     for ResNet-18 with Scissorhands (Wu & Harandi 2024).
     """
 
-    lr: float = 1e-2
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    lr: Positive = 1e-2
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "fine-tune"
     reads: ClassVar = frozenset({Split.RETAIN})
@@ -46,10 +47,6 @@ class FineTune(Published):
         year=2023,
         url="https://arxiv.org/abs/2108.11577",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ..core.checks import check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -16,6 +16,7 @@ from ._shared.passes import check_finite_update, fisher_diagonals, trainable
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class FisherForgetting:
     r"""Add Gaussian noise to each weight, the more the less it matters for the retain set.
 
@@ -46,11 +47,11 @@ class FisherForgetting:
     1000); 2000 samples keep single passes short.
     """
 
-    scale: float = 3e-6
-    power: float = 0.5
-    floor: float = 1e-3
-    group: int = 1
-    samples: int | None = 2000
+    scale: Positive = 3e-6
+    power: Positive = 0.5
+    floor: Positive = 1e-3
+    group: Count = 1
+    samples: Count | None = 2000
 
     name: ClassVar[str] = "fisher"
     reads: ClassVar = frozenset({Split.RETAIN})
@@ -61,15 +62,6 @@ class FisherForgetting:
         year=2020,
         url="https://arxiv.org/abs/1911.04933",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            scale=self.scale,
-            power=self.power,
-            floor=self.floor,
-            group=self.group,
-            samples=self.samples,
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         model.eval()

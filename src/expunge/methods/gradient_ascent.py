@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -15,6 +15,7 @@ from ._shared.presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class GradientAscent(Published):
     r"""Maximise the loss on the forget set; the retain set is never read.
 
@@ -34,11 +35,11 @@ class GradientAscent(Published):
     for CIFAR-10 with Scissorhands (Wu & Harandi 2024).
     """
 
-    lr: float = 1e-4
-    epochs: float = 5
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    lr: Positive = 1e-4
+    epochs: Positive = 5
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "gradient-ascent"
     reads: ClassVar = frozenset({Split.FORGET})
@@ -49,10 +50,6 @@ class GradientAscent(Published):
         year=2022,
         url="https://arxiv.org/abs/2109.13398",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.forget)

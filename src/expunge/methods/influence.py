@@ -1,13 +1,13 @@
 """Influence unlearning: one Newton step that takes the forget set out of the optimum."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from ..core.checks import check_choice, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.errors import GuardError
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -30,10 +30,11 @@ from ._shared.passes import (
 )
 from ._shared.presets import Published
 
-SOLVERS = ("woodfisher", "cg")
+Solver = Literal["woodfisher", "cg"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class InfluenceUnlearning(Published):
     r"""Move once along the influence of the forget set on the trained weights.
 
@@ -68,12 +69,12 @@ class InfluenceUnlearning(Published):
     choice of this library. Neither it nor ``samples`` is tuned.
     """
 
-    scale: float = 1.0
-    damping: float = 1.0
-    solver: str = "woodfisher"
-    samples: int = 100
-    iterations: int = 20
-    batch_size: int = 256
+    scale: Positive = 1.0
+    damping: Positive = 1.0
+    solver: Solver = "woodfisher"
+    samples: Count = 100
+    iterations: Count = 20
+    batch_size: Count = 256
 
     name: ClassVar[str] = "influence"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -84,16 +85,6 @@ class InfluenceUnlearning(Published):
         year=2017,
         url="https://arxiv.org/abs/1703.04730",
     )
-
-    def __post_init__(self) -> None:
-        check_choice(SOLVERS, solver=self.solver)
-        check_positive(
-            scale=self.scale,
-            damping=self.damping,
-            samples=self.samples,
-            iterations=self.iterations,
-            batch_size=self.batch_size,
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         model.eval()

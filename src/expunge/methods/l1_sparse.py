@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -16,6 +16,7 @@ from ._shared.presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class L1Sparse(Published):
     r"""Minimise the loss on the retain set plus an l1 penalty that fades out.
 
@@ -39,12 +40,12 @@ class L1Sparse(Published):
     for CIFAR-10 and ResNet-18 as a baseline of Scissorhands (Wu & Harandi 2024).
     """
 
-    penalty: float = 1e-4
-    lr: float = 1e-2
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    penalty: NotNegative = 1e-4
+    lr: Positive = 1e-2
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "l1-sparse"
     reads: ClassVar = frozenset({Split.RETAIN})
@@ -56,12 +57,6 @@ class L1Sparse(Published):
         year=2023,
         url="https://arxiv.org/abs/2304.04934",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(
-            penalty=self.penalty, momentum=self.momentum, weight_decay=self.weight_decay
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)

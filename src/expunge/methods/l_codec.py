@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from ..core.checks import check_positive
 from ..core.data import Split, UnlearningData
-from ..core.errors import GuardError, InputError
+from ..core.errors import GuardError
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -21,6 +22,7 @@ _CONVERGED = 1e-6  # of the residual relative to the gradient
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class LCODEC:
     r"""Take samples out one after another, each by a Newton step on a small block P.
 
@@ -63,14 +65,14 @@ class LCODEC:
     ``damping`` 1 is a cautious choice of this library; it and the rest are untuned.
     """
 
-    perturbations: int = 100
-    noise: float = 0.1
-    rows: int = 32
-    batch_size: int = 1
-    scale: float = 1.0
-    damping: float = 1.0
-    samples: int = 100
-    iterations: int = 10
+    perturbations: Annotated[int, Ge(2)] = 100
+    noise: Positive = 0.1
+    rows: Count = 32
+    batch_size: Count = 1
+    scale: Positive = 1.0
+    damping: Positive = 1.0
+    samples: Count = 100
+    iterations: Count = 10
 
     name: ClassVar[str] = "l-codec"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -81,23 +83,6 @@ class LCODEC:
         year=2022,
         url="https://arxiv.org/abs/2204.07655",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            perturbations=self.perturbations,
-            noise=self.noise,
-            rows=self.rows,
-            batch_size=self.batch_size,
-            scale=self.scale,
-            damping=self.damping,
-            samples=self.samples,
-            iterations=self.iterations,
-        )
-        if self.perturbations < 2:
-            raise InputError(
-                f"expected perturbations >= 2, got {self.perturbations}; a dependence shows "
-                "in many, 100 or more"
-            )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         model.eval()

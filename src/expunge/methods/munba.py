@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -18,6 +18,7 @@ _LEAST = 1e-6  # of 1 + cos: gradients this opposed have nothing to agree on but
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class MUNBa:
     r"""Step along the Nash bargaining solution of two gradients.
 
@@ -48,11 +49,11 @@ class MUNBa:
     defaults are choices of this library, untuned.
     """
 
-    lr: float = 1e-3
-    epochs: float = 5
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    lr: Positive = 1e-3
+    epochs: Positive = 5
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "munba"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -63,10 +64,6 @@ class MUNBa:
         year=2025,
         url="https://arxiv.org/abs/2411.15537",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)

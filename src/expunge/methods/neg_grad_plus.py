@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..core.checks import check_not_negative, check_positive, check_share
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, Share, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -15,6 +15,7 @@ from ..training.descent import Descent, fitting_batch
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class NegGradPlus:
     r"""Minimise a share of the loss on the retain set minus the rest on the forget set.
 
@@ -40,12 +41,12 @@ class NegGradPlus:
     of ``FineTune`` with half the passes.
     """
 
-    retain_weight: float = 0.95
-    lr: float = 1e-2
-    epochs: float = 5
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    retain_weight: Share = 0.95
+    lr: Positive = 1e-2
+    epochs: Positive = 5
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "neg-grad-plus"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -56,11 +57,6 @@ class NegGradPlus:
         year=2023,
         url="https://arxiv.org/abs/2302.09880",
     )
-
-    def __post_init__(self) -> None:
-        check_share(retain_weight=self.retain_weight)
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain)

@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -16,6 +16,7 @@ from ..training.descent import Descent, fitting_batch
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class NoT:
     r"""Negate the weights of the first layers once, then descend on the retain set.
 
@@ -43,12 +44,12 @@ class NoT:
         InputError: When called, if the model has fewer trainable layers.
     """
 
-    layers: int = 1
-    lr: float = 1e-2
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    layers: Count = 1
+    lr: Positive = 1e-2
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "not"
     reads: ClassVar = frozenset({Split.RETAIN})
@@ -61,12 +62,6 @@ class NoT:
         year=2025,
         url="https://arxiv.org/abs/2503.05657",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            layers=self.layers, lr=self.lr, epochs=self.epochs, batch_size=self.batch_size
-        )
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         retain = run.batches("retain", data.retain, fitting_batch(self.batch_size, data.retain))

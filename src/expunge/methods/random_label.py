@@ -5,16 +5,18 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..core.checks import check_choice, check_not_negative, check_positive
+from ..core.capabilities import NamesLabels
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..training.descent import Descent
-from ._shared.relabel import RELABEL, Mixed, descend_on_wrong_labels
+from ._shared.relabel import Mixed, Relabel, descend_on_wrong_labels
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class RandomLabel:
     r"""Minimise the loss on D_f under random wrong labels and on D_r, shuffled together.
 
@@ -41,15 +43,16 @@ class RandomLabel:
         InputError: When called, if the task has no labels or only one.
     """
 
-    relabel: str = "once"
-    lr: float = 5e-3
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    relabel: Relabel = "once"
+    lr: Positive = 5e-3
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "random-label"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({NamesLabels})
     reference: ClassVar = Reference(
         authors="Laura Graves, Vineel Nagisetty, Vijay Ganesh",
         title="Amnesiac Machine Learning",
@@ -57,11 +60,6 @@ class RandomLabel:
         year=2021,
         url="https://arxiv.org/abs/2010.10981",
     )
-
-    def __post_init__(self) -> None:
-        check_choice(RELABEL, relabel=self.relabel)
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         mixed = Mixed(task, data, run)

@@ -5,8 +5,9 @@ from typing import ClassVar
 
 from torch import nn
 
-from ..core.checks import check_choice, check_positive
+from ..core.checks import check_choice
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -17,6 +18,7 @@ from ._shared.presets import Published
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class Retrain(Published):
     """Re-initialise every parameter, then train on the retain set alone.
 
@@ -26,16 +28,16 @@ class Retrain(Published):
         lr: Peak learning rate; None as the recipe says.
         batch_size: Samples per step; None as the recipe says.
 
-    Needs a ``reset_parameters`` method on every module that owns parameters (all of
+    Needs a model of Hugging Face, or ``reset_parameters`` on every module with parameters (all of
     torch's have one); for other nets build a fresh one and call ``train``.
 
     Cost: that of training.
     """
 
     recipe: str = "speedrun"
-    epochs: float | None = None
-    lr: float | None = None
-    batch_size: int | None = None
+    epochs: Positive | None = None
+    lr: Positive | None = None
+    batch_size: Count | None = None
 
     name: ClassVar[str] = "retrain"
     reads: ClassVar = frozenset({Split.RETAIN})
@@ -49,7 +51,6 @@ class Retrain(Published):
 
     def __post_init__(self) -> None:
         check_choice(RECIPES, recipe=self.recipe)
-        check_positive(epochs=self.epochs, lr=self.lr, batch_size=self.batch_size)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         changes = {

@@ -3,27 +3,28 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..core.checks import check_choice, check_not_negative, check_positive, check_share
+from ..core.capabilities import Denoises, NamesLabels
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, Share, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
 from ..kernels import freeze_masked, select_parameters, top_share
 from ..training.descent import Descent, fitting_batch
 from ._shared.presets import Published
-from ._shared.relabel import RELABEL, Mixed, descend_on_other_predictions, descend_on_wrong_labels
-from .diffusion.concepts import denoises, denoising_of
+from ._shared.relabel import Mixed, Relabel, descend_on_other_predictions, descend_on_wrong_labels
 
-MASKS = ("gradient", "random")
+Mask = Literal["gradient", "random"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SalUn(Published):
     r"""Minimise the loss of ``RandomLabel``, moving salient weights only.
 
@@ -66,17 +67,18 @@ class SalUn(Published):
         InputError: When called, if the task has no labels or only one.
     """
 
-    share: float = 0.5
-    mask: str = "gradient"
-    relabel: str = "each-pass"
-    lr: float = 5e-3
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    share: Share = 0.5
+    mask: Mask = "gradient"
+    relabel: Relabel = "each-pass"
+    lr: Positive = 5e-3
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "salun"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({NamesLabels})
     reference: ClassVar = Reference(
         authors="Chongyu Fan, Jiancheng Liu, Yihua Zhang, Eric Wong, Dennis Wei, Sijia Liu",
         title="SalUn: Empowering Machine Unlearning via Gradient-Based Weight Saliency in Both "
@@ -86,23 +88,15 @@ class SalUn(Published):
         url="https://arxiv.org/abs/2310.12508",
     )
 
-    def __post_init__(self) -> None:
-        check_share(share=self.share)
-        check_choice(MASKS, mask=self.mask)
-        check_choice(RELABEL, relabel=self.relabel)
-        check_positive(lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
-        mixed = None if denoises(task) else Mixed(task, data, run)  # first: it may refuse
+        mixed = None if isinstance(task, Denoises) else Mixed(task, data, run)  # it may refuse
         masks = run.once("mask", lambda: self._masks(model, task, data, run))
         _hold_still(model, masks)
         descent = Descent(model, run, self.lr, self.momentum, self.weight_decay, task)
         with freeze_masked(descent.optimizer, select_parameters(model), masks):
-            if mixed is None:
-                denoising = denoising_of(task, self.name)
-                descend_on_other_predictions(self, descent, model, denoising, data, run)
-            else:
+            if isinstance(task, Denoises):
+                descend_on_other_predictions(self, descent, model, task, data, run)
+            elif mixed is not None:
                 descend_on_wrong_labels(self, descent, model, mixed, run)
         return model
 

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.batches import Stream
-from ..core.checks import check_not_negative, check_positive
+from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, CountFromZero, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -18,6 +19,7 @@ from ._shared.teachers import Logits, divergence, frozen_copy, logits_of, taught
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SCRUB:
     r"""Alternate passes away from a frozen teacher on D_f and towards it on D_r.
 
@@ -54,18 +56,19 @@ class SCRUB:
     rest as in the other methods here.
     """
 
-    alpha: float = 0.5
-    gamma: float = 1.0
-    temperature: float = 4.0
-    max_epochs: int = 3
-    lr: float = 5e-4
-    epochs: float = 10
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    alpha: NotNegative = 0.5
+    gamma: NotNegative = 1.0
+    temperature: Positive = 4.0
+    max_epochs: CountFromZero = 3
+    lr: Positive = 5e-4
+    epochs: Positive = 10
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "scrub"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({GivesLogits})
     reference: ClassVar = Reference(
         authors="Meghdad Kurmanji, Peter Triantafillou, Jamie Hayes, Eleni Triantafillou",
         title="Towards Unbounded Machine Unlearning",
@@ -73,21 +76,6 @@ class SCRUB:
         year=2023,
         url="https://arxiv.org/abs/2302.09880",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            temperature=self.temperature,
-            lr=self.lr,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-        )
-        check_not_negative(
-            alpha=self.alpha,
-            gamma=self.gamma,
-            max_epochs=self.max_epochs,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         logits = logits_of(task, self.name)

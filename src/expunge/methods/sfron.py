@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, NotNegative, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -20,6 +20,7 @@ _BATCH = 128  # that of the published settings, where most other methods here ta
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SFRon:
     r"""Descend on D_r, and before every few steps ascend on D_f with weights chosen for it.
 
@@ -68,17 +69,17 @@ class SFRon:
     library.
     """
 
-    alpha: float = 25.0
-    forget_every: int = 5
-    weighting: float = 0.5
-    threshold: float = 1.0
-    max_norm: float = 7.0
-    samples: int | None = None
-    lr: float = 1e-2
-    epochs: float = 4.3
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    alpha: NotNegative = 25.0
+    forget_every: Count = 5
+    weighting: NotNegative = 0.5
+    threshold: NotNegative = 1.0
+    max_norm: Positive = 7.0
+    samples: Count | None = None
+    lr: Positive = 1e-2
+    epochs: Positive = 4.3
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 5e-4
 
     name: ClassVar[str] = "sfron"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -90,23 +91,6 @@ class SFRon:
         year=2024,
         url="https://arxiv.org/abs/2409.19732",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            forget_every=self.forget_every,
-            max_norm=self.max_norm,
-            samples=self.samples,
-            lr=self.lr,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-        )
-        check_not_negative(
-            alpha=self.alpha,
-            weighting=self.weighting,
-            threshold=self.threshold,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         size = fitting_batch(self.batch_size, data.retain, _BATCH)

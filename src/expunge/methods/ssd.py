@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ..core.checks import check_positive
 from ..core.data import Split, UnlearningData
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -16,6 +16,7 @@ from ._shared.passes import fisher_diagonals, trainable
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SSD:
     r"""Dampen each weight whose Fisher information for D_f far exceeds that for all data.
 
@@ -41,10 +42,10 @@ class SSD:
     all data; 2000 samples keep single passes short.
     """
 
-    threshold: float = 10.0
-    strength: float = 1.0
-    group: int = 1
-    samples: int | None = 2000
+    threshold: Positive = 10.0
+    strength: Positive = 1.0
+    group: Count = 1
+    samples: Count | None = 2000
 
     name: ClassVar[str] = "ssd"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
@@ -55,14 +56,6 @@ class SSD:
         year=2024,
         url="https://arxiv.org/abs/2308.07707",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(
-            threshold=self.threshold,
-            strength=self.strength,
-            group=self.group,
-            samples=self.samples,
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         model.eval()

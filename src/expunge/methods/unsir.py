@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
-from ..core.checks import check_not_negative, check_positive, check_share
+from ..core.capabilities import NamesLabels
 from ..core.data import Split, UnlearningData, fetch, take
 from ..core.errors import InputError
+from ..core.hyperparameters import Count, NotNegative, Positive, ShareOrAll, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -19,6 +20,7 @@ from ..training.descent import Descent, fitting_batch
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class UNSIR:
     r"""Learn noise in place of the forgotten classes, impair with it, repair without it.
 
@@ -58,19 +60,20 @@ class UNSIR:
             too, or inputs are not floating.
     """
 
-    penalty: float = 0.1
-    noise_lr: float = 0.1
-    noise_steps: int = 40
-    noise_ratio: float = 0.6
-    retain_share: float = 1.0
-    impair_lr: float = 0.02
-    impair_epochs: float = 1
-    repair_lr: float = 0.01
-    repair_epochs: float = 1
-    batch_size: int | None = None
+    penalty: NotNegative = 0.1
+    noise_lr: Positive = 0.1
+    noise_steps: Count = 40
+    noise_ratio: Positive = 0.6
+    retain_share: ShareOrAll = 1.0
+    impair_lr: Positive = 0.02
+    impair_epochs: Positive = 1
+    repair_lr: Positive = 0.01
+    repair_epochs: Positive = 1
+    batch_size: Count | None = None
 
     name: ClassVar[str] = "unsir"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({NamesLabels})
     reference: ClassVar = Reference(
         authors="Ayush K. Tarun, Vikram S. Chundawat, Murari Mandal, Mohan Kankanhalli",
         title="Fast Yet Effective Machine Unlearning",
@@ -78,21 +81,6 @@ class UNSIR:
         year=2023,
         url="https://arxiv.org/abs/2111.08947",
     )
-
-    def __post_init__(self) -> None:
-        if self.retain_share != 1:
-            check_share(retain_share=self.retain_share)
-        check_not_negative(penalty=self.penalty)
-        check_positive(
-            noise_lr=self.noise_lr,
-            noise_steps=self.noise_steps,
-            noise_ratio=self.noise_ratio,
-            impair_lr=self.impair_lr,
-            impair_epochs=self.impair_epochs,
-            repair_lr=self.repair_lr,
-            repair_epochs=self.repair_epochs,
-            batch_size=self.batch_size,
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         classes = _whole_classes(task, data)

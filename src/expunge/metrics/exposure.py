@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..core.checks import require
 from ..core.errors import InputError
-from ..core.optional import require
 
 _EXPOSED = "_EXPOSED"
 LEAST_SCORE = 0.6  # as in the literature on I2P

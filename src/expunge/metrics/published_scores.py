@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.checks import require
 from ..core.errors import InputError
-from ..core.optional import require
 
 _BATCH = 50
 INCEPTION = "pt_inception-2015-12-05-6726825d.pth"

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.capabilities import logits_in
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
 from .zoo import Network, Shape
@@ -47,7 +48,7 @@ def check_network(
                 f"the net cannot read images of shape {tuple(image_shape)} "
                 f"(channels, height, width): {problem}; {advice}"
             ) from error
-    logits = getattr(output, "logits", output)  # Hugging Face models return a record
+    logits = logits_in(output)
     if not isinstance(logits, Tensor):
         raise ModelError(
             f"expected the net to return logits as one tensor, got {type(logits).__name__}; "

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from ..core import optional
+from ..core import checks
 from ..core.checks import did_you_mean
 from ..core.errors import ModelError
 
@@ -19,7 +19,7 @@ def require(package: str) -> Any:
     Raises:
         ModelError: If it is missing; names the extra that brings it.
     """
-    return optional.require(package, "models", "this net", ModelError)
+    return checks.require(package, "models", "this net", ModelError)
 
 
 def cifar_resnet18(num_classes: int, in_channels: int = 3) -> nn.Module:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..config import Config
+from ..core.capabilities import MovableSet, RenormalisedSet
 from ..core.data import fetch
 from ..core.errors import ConfigError, InputError, ModelError
 from ..core.guard import first_non_finite
@@ -122,9 +123,9 @@ def _on_device(
     changes = {}
     for name in SETS:
         dataset = getattr(bundle, name)
-        if hasattr(dataset, "with_normalisation") and network.mean and config.data.mean is None:
+        if isinstance(dataset, RenormalisedSet) and network.mean and config.data.mean is None:
             dataset = dataset.with_normalisation(network.mean, network.std)
-        if hasattr(dataset, "batch") and hasattr(dataset, "to"):
+        if isinstance(dataset, MovableSet):
             dataset = dataset.to(device)
         changes[name] = dataset
     return replace(bundle, **changes)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..config import Config
 from ..core.batches import derive_seed
+from ..core.capabilities import IdentifiedSet, PicturedSet
 from ..core.data import fetch
 from ..core.errors import InputError
 from ..data import request_digest
@@ -242,7 +243,7 @@ def _look(
 
 def _picture(dataset: Any, place: int, image: Tensor) -> Image.Image:
     """The image as stored; of sets that cannot draw it, the input from its least to its most."""
-    if hasattr(dataset, "picture"):
+    if isinstance(dataset, PicturedSet):
         picture: Image.Image = dataset.picture(place)
         return picture
     image = image.float().cpu() if len(image) == 3 else image[:1].float().cpu()
@@ -252,7 +253,8 @@ def _picture(dataset: Any, place: int, image: Tensor) -> Image.Image:
 
 
 def _listed(prepared: SampleSetting, one: Shown, group: str, place: int) -> dict[str, Any]:
-    ids = getattr(getattr(prepared.data, group), "ids", None)
+    dataset = getattr(prepared.data, group)
+    ids = dataset.ids if isinstance(dataset, IdentifiedSet) else None
     return {
         "group": group,
         "id": None if ids is None else ids[place],

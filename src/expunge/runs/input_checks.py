@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from ..core.capabilities import ChecksLabels
 from ..core.data import fetch
 from ..core.errors import DataError
 from ..data import Bundle, ImageSet
@@ -30,7 +31,7 @@ def check_dataset(name: str, dataset: Any, task: Task) -> None:
             stop = min(start + _CHUNK, len(dataset))
             _check_finite(name, dataset, torch.arange(start, stop))
     labels = task.labels(dataset)
-    if labels is None or not hasattr(task, "check_labels"):
+    if labels is None or not isinstance(task, ChecksLabels):
         return
     try:
         task.check_labels(labels)

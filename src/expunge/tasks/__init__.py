@@ -1,5 +1,6 @@
 """The kinds of model that methods can be run on."""
 
+from .causal_lm import CausalLM as CausalLM
 from .classification import Classification as Classification
 from .diffusion.denoising import Denoising as Denoising
 from .diffusion.noise import Noising as Noising

@@ -7,14 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..core.checks import check_positive
+from ..core.capabilities import label_column, logits_in
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
+from ..core.hyperparameters import Count, Positive, validated
 from ..core.task import Batch
 from .batches import unpack
 
 
 @dataclass(frozen=True)
+@validated
 class Classification:
     """Batches are ``(inputs, labels)`` or a mapping; the model maps inputs to logits.
 
@@ -24,11 +26,8 @@ class Classification:
             model that never saw a class reaches about 13 on CIFAR-10.
     """
 
-    num_classes: int
-    loss_ceiling: float = 20.0
-
-    def __post_init__(self) -> None:
-        check_positive(num_classes=self.num_classes, loss_ceiling=self.loss_ceiling)
+    num_classes: Count
+    loss_ceiling: Positive = 20.0
 
     def logits(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits (B, C) in float32 and labels (B,), both checked.
@@ -43,8 +42,7 @@ class Classification:
                 "expected finite inputs, got NaN or infinite values in a batch; "
                 "remove those samples or repair the loader"
             )
-        logits = model(inputs)
-        logits = getattr(logits, "logits", logits)  # Hugging Face models return a record
+        logits = logits_in(model(inputs))
         expected = (len(labels), self.num_classes)
         if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
             found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -67,9 +65,8 @@ class Classification:
 
     def labels(self, dataset: Any) -> Tensor:
         """Label of each sample, int64 (N,); read from the set's own column if it has one."""
-        for name in ("labels", "targets"):
-            if (column := getattr(dataset, name, None)) is not None and not callable(column):
-                return torch.as_tensor(column).long()
+        if (column := label_column(dataset)) is not None:
+            return torch.as_tensor(column).long()
         parts = torch.arange(len(dataset)).split(1000)
         return torch.cat([unpack(fetch(dataset, part))[1].long() for part in parts])
 

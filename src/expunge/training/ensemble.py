@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.capabilities import logits_in
 from ..core.checks import check_choice
 from ..core.errors import InputError, ModelError
 
@@ -42,7 +43,7 @@ class Sisa(nn.Module):
     def forward(self, *inputs: Any) -> Tensor:
         """Combined outputs, of the shape that each net returns."""
         outputs = [net(*inputs) for net in self.nets]
-        found = torch.stack([getattr(output, "logits", output) for output in outputs])
+        found = torch.stack([logits_in(output) for output in outputs])
         if self.combine == "outputs":
             return found.mean(0)
         if found.dim() != 3:

@@ -6,12 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..core.capabilities import NamesOptimizer
 from ..core.task import Task
 
 
 def is_adaptive(task: Task | None) -> bool:
     """Whether the models of a task are trained by AdamW, whose rates are a hundredth."""
-    return getattr(task, "optimizer", "sgd") == "adamw"
+    return isinstance(task, NamesOptimizer) and task.optimizer == "adamw"
 
 
 def optimizer_for(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from ..core.batches import seeded
+from ..core.capabilities import FingerprintedSet
 from ..core.checkpoint import write_whole
 from ..core.checks import check_positive
 from ..core.data import fetch, take
@@ -198,8 +199,8 @@ def fingerprint(dataset: Any, positions: Tensor) -> str:
     Global randomness is seeded, so random transforms of a user's set give equal samples.
     """
     chosen = take(dataset, positions)
-    if hasattr(chosen, "fingerprint"):
-        return str(chosen.fingerprint())
+    if isinstance(chosen, FingerprintedSet):
+        return chosen.fingerprint()
     digest = hashlib.sha256()
     with isolated_randomness():
         for part in torch.arange(len(chosen)).split(_READ_AT_ONCE):

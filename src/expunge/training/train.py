@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..core.capabilities import ChecksLabels, ChecksSets
 from ..core.checkpoint import CheckpointStore
 from ..core.data import fetch
 from ..core.guard import check_finite
@@ -82,9 +83,9 @@ def train(
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
         )
-        if (labels := task.labels(dataset)) is not None and hasattr(task, "check_labels"):
+        if (labels := task.labels(dataset)) is not None and isinstance(task, ChecksLabels):
             task.check_labels(labels)
-        if hasattr(task, "check_set"):
+        if isinstance(task, ChecksSets):
             task.check_set(dataset, "training")
         private.eval()
         with torch.no_grad():

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, TensorDataset
 
 from expunge.core import DataError
 from expunge.data import Augmentation, ImageSet
-from expunge.data.convert import NotImagesError, read_items, read_labels
+from expunge.data.convert import NotImagesError, read_labels
 
 NONE = Augmentation.none()
 
@@ -45,7 +45,8 @@ def test_pil_images_and_their_attributes() -> None:
 def test_bytes_over_255_are_exact_and_reach_the_model_unchanged() -> None:
     pixels = torch.from_numpy(random_pixels(4)).permute(0, 3, 1, 2)
     floats = pixels.float() / 255
-    images = read_items(TensorDataset(floats, torch.arange(4)), lossless=True, augmentation=NONE)
+    dataset = TensorDataset(floats, torch.arange(4))
+    images = ImageSet.from_torch(dataset, lossless=True, augmentation=NONE)
     assert torch.equal(images.images, pixels)
     torch.testing.assert_close(images.batch(torch.arange(4), None)[0], floats)
 
@@ -56,7 +57,7 @@ def test_other_floats_are_rounded_or_refused_on_demand() -> None:
     images = ImageSet.from_torch(dataset, augmentation=NONE)
     assert images.images.unique().tolist() == [128]
     with pytest.raises(NotImagesError, match="multiples of 1/255, as item 0 is not"):
-        read_items(dataset, lossless=True)
+        ImageSet.from_torch(dataset, lossless=True)
 
 
 def test_uint8_and_mappings() -> None:

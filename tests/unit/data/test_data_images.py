@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from expunge.core import DataError, InputError
-from expunge.core.data import BatchedSet, fetch
+from expunge.core.capabilities import makes_batches
+from expunge.core.data import fetch
 from expunge.data import Augmentation, ImageSet
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -43,7 +44,7 @@ def test_plain_batch_is_the_definition() -> None:
     assert labels.tolist() == [0, 0, 2, 0]
     assert inputs.dtype == torch.float32
     assert inputs.is_contiguous(memory_format=torch.channels_last)
-    assert isinstance(images, BatchedSet)
+    assert makes_batches(images)
 
 
 @pytest.mark.parametrize("augmentation", [Augmentation(2, True), Augmentation(3, False)])

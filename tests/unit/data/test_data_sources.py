@@ -10,7 +10,7 @@ import torch
 from data_files import encoded, random_pixels, write_table
 
 from expunge.core import DataError, InputError
-from expunge.data import SOURCES, Augmentation, Bundle, load_source
+from expunge.data import SOURCES, Augmentation, Bundle, ImageSet, load_source
 from expunge.data.sources.hub import collect_hub
 
 
@@ -172,7 +172,7 @@ def test_the_datasets_library_reads_what_was_asked_for(
     found = collect_hub(str(tmp_path / "hub"), "mine", {}, ["a", "b"])
     assert (len(found.train), len(found.test or ())) == (10, 4)
     assert found.train.classes == ["a", "b"]
-    images = found.train.build(torch.tensor([7]), augmentation=Augmentation.none())
+    images = ImageSet(**found.train.decoded(torch.tensor([7]), augmentation=Augmentation.none()))
     assert np.array_equal(np.asarray(images.picture(0)), random_pixels(10)[7])
 
 

@@ -27,7 +27,7 @@ def test_rows_of_several_files_and_only_the_wanted_ones(tmp_path: Path) -> None:
     ]
     raw = raw_from_parquet(files, "train/")
     assert raw.ids == [f"train/{row}" for row in range(6)]
-    images = raw.build(torch.tensor([1, 4, 5]), augmentation=NONE)
+    images = ImageSet(**raw.decoded(torch.tensor([1, 4, 5]), augmentation=NONE))
     assert np.array_equal(images.images.permute(0, 2, 3, 1).numpy(), PIXELS[[1, 4, 5]])
     assert images.ids == ["train/1", "train/4", "train/5"]
     assert images.columns == {"who": ["y", "v", "w"]}
@@ -37,11 +37,11 @@ def test_rows_of_several_files_and_only_the_wanted_ones(tmp_path: Path) -> None:
 def test_a_corrupt_row_that_is_not_wanted_does_no_harm(tmp_path: Path) -> None:
     cells = [PIXELS[0], {"bytes": b"rubbish", "path": None}, {"bytes": None, "path": "gone.png"}]
     raw = raw_from_parquet([write_table(tmp_path / "a.parquet", cells, [0, 0, 0])], "train/")
-    assert len(raw.build(torch.tensor([0]), augmentation=NONE)) == 1
+    assert len(ImageSet(**raw.decoded(torch.tensor([0]), augmentation=NONE))) == 1
     with pytest.raises(DataError, match="'train/1' cannot be read"):
-        raw.build(torch.tensor([0, 1]))
+        ImageSet(**raw.decoded(torch.tensor([0, 1])))
     with pytest.raises(DataError, match=r"'train/2' cannot be read .*gone\.png"):
-        raw.build(torch.tensor([0, 2]))
+        ImageSet(**raw.decoded(torch.tensor([0, 2])))
 
 
 def test_class_names_from_metadata_or_from_texts(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         raw_from_parquet([file], "train/", "left")
     raw = raw_from_parquet([file], "train/", "right", "kind")
     assert raw.columns == {}
-    images = raw.build(torch.arange(2), augmentation=NONE)
+    images = ImageSet(**raw.decoded(torch.arange(2), augmentation=NONE))
     assert np.array_equal(images.images.permute(0, 2, 3, 1).numpy(), PIXELS[2:4])
     with pytest.raises(DataError, match=r"image_column .*got 'lef'; did you mean 'left'"):
         raw_from_parquet([file], "train/", "lef", "kind")

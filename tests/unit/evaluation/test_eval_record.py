@@ -5,7 +5,9 @@ import copy
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from expunge.core import InputError, Record, Unlearned, UnlearningData, model_digest
+from expunge.core.guard import Health
 from expunge.data.images.image_set import Augmentation, ImageSet
 from expunge.evaluation import NOT_A_PROOF, Relearning, evaluate, relearn_curve, score_model
 from expunge.metrics import average_gap
@@ -273,6 +276,21 @@ def test_a_model_that_breaks_while_relearning_is_a_warning(
     assert record.relearn is None
     assert record.warnings[-1].startswith("the relearn curve was left out: the loss became")
     assert result.warnings != record.warnings
+
+
+@pytest.mark.parametrize("reword", [str, str.capitalize, str.upper, lambda text: "Rien."])
+def test_the_words_of_a_warning_do_not_decide(
+    blob_model: nn.Module, blobs: UnlearningData, task: Classification, reword: Any
+) -> None:
+    still = run_method(blob_model, blobs, task, Ascend(lr=1e-7))
+    assert not still.changed
+    said = replace(still, warnings=[reword(text) for text in still.warnings])
+    record = evaluate(said, original=blob_model, data=blobs, relearn=False)
+    assert record.verdict.status == "fail"
+    health = {**still.health, "before": {**still.health["before"], "forget": Health(9.0, 0.0)}}
+    moved = replace(still, health=health)
+    assert moved.changed
+    assert evaluate(moved, original=blob_model, data=blobs, relearn=False).verdict.status != "fail"
 
 
 def test_the_same_run_gives_the_same_record(

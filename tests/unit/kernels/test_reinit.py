@@ -245,3 +245,15 @@ def test_integer_parameters_are_left_to_their_module():
     model = Counted()
     reset_model(model, 0)
     assert model.calls.item() == 3
+
+
+def test_reset_model_builds_a_model_of_transformers_anew():
+    pytest.importorskip("transformers")
+    from tests.unit.tasks import answerers
+
+    model, expected = answerers.llama(seed=1), answerers.llama(seed=7)
+    before = torch.get_rng_state()
+    reset_model(model, 7)
+    assert torch.equal(before, torch.get_rng_state())
+    found, wanted = model.state_dict(), expected.state_dict()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)

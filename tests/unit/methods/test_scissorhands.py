@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.conftest import make_conv
 from torch.utils.data import TensorDataset
 
 from expunge.core import Guard, InputError, Run, UnlearningData, unlearn
 from expunge.core.task import Bounded
 from expunge.methods import Scissorhands
-from expunge.tasks import Classification
+from expunge.tasks import Classification, Regression
 
 LENIENT = Guard(max_retain_drop=100)
 ONE_STEP = {"lr": 0.01, "epochs": 0.01, "batch_size": 15, "momentum": 0.0, "weight_decay": 0.0}
@@ -37,6 +38,19 @@ def test_samples_of_known_classes_get_the_held_out_gate_and_no_trim(blob_model, 
     assert chosen["scenario"] == "samples of known classes"
     assert chosen["constraint"] == "held-out"
     assert chosen["trim"] is None
+
+
+def test_without_labels_nothing_is_said_about_classes(blobs):
+    data = UnlearningData(*(
+        TensorDataset(part.tensors[0], part.tensors[0].sum(1, keepdim=True))
+        for part in (blobs.forget, blobs.retain, blobs.validation)
+    ))  # fmt: skip
+    method = Scissorhands(lr=1e-4, epochs=1)
+    found = unlearn(torch.nn.Linear(4, 1), data, method, task=Regression(), guard=LENIENT)
+    assert found.decisions["scenario"] == {
+        "value": "samples",
+        "reason": "the task has no labels, so that no class can be gone",
+    }
 
 
 def test_a_whole_class_gets_a_relative_trim_and_is_held_at_the_ceiling(blob_model, blobs, task):
@@ -93,17 +107,21 @@ def assert_projected(result, start, g_r, g_f, atol=1e-6):
         torch.testing.assert_close(new, old - 0.01 * (o - v * f), rtol=0, atol=atol, msg=name)
 
 
-def test_one_step_to_the_letter_of_the_paper(blob_conv_model, blobs, task):
+@pytest.mark.parametrize("trained", [True, False])
+def test_one_step_to_the_letter_of_the_paper(blob_conv_model, blobs, task, trained):
+    # In a net that learnt nothing yet the gradients agree, so that the constraint does bind.
+    start = blob_conv_model if trained else make_conv()
     method = Scissorhands(
         trim="off", constraint="always", forget_weight=0.3, schedule="constant", **ONE_STEP
     )
-    result = unlearn(blob_conv_model, blobs, method, task=task, seed=2, guard=LENIENT).model
+    result = unlearn(start, blobs, method, task=task, seed=2, guard=LENIENT)
+    assert trained or result.history[0]["v"] > 0.1
 
-    model = copy.deepcopy(blob_conv_model).train()
+    model = copy.deepcopy(start).train()
     run = Run(2)
     g_f = gradients(model, run.batches("forget", blobs.forget, 15)[0])
     g_r = gradients(model, run.batches("retain", blobs.retain, 15)[0])
-    assert_projected(result, blob_conv_model, g_r, g_f)
+    assert_projected(result.model, start, g_r, g_f)
 
 
 def test_forget_batches_do_not_move_batchnorm_statistics(blob_conv_model, blobs, task):

@@ -162,9 +162,15 @@ def test_without_the_projection_a_step_follows_equation_3_alone(blob_conv_model,
     ("options", "message"),
     [
         ({"mask": "randm"}, "did you mean 'random'"),
-        ({"forget_share": 0}, "expected forget_share above 0 and at most 1, got 0"),
-        ({"forget_share": 1.5}, "expected forget_share above 0 and at most 1, got 1.5"),
-        ({"forget_share": float("nan")}, "expected forget_share above 0 and at most 1, got nan"),
+        ({"forget_share": 0}, "expected forget_share to be a share above 0 and at most 1, got 0"),
+        (
+            {"forget_share": 1.5},
+            "expected forget_share to be a share above 0 and at most 1, got 1.5",
+        ),
+        (
+            {"forget_share": float("nan")},
+            "expected forget_share to be a share above 0 and at most 1, got nan",
+        ),
     ],
 )
 def test_bad_values_are_named(options, message):

@@ -314,7 +314,7 @@ def generated(**changes: Any) -> Record:
                 "recognised": {name: 97.0 - n for n, name in enumerate(models)},
             },
         ],
-        "verdict": {"status": "pass", "reasons": ["It is recognised as rarely as of a retrained one."]},
+        "verdict": {"status": "pass", "reasons": ["Recognised as rarely as of a retrained one."]},
         "generation_protocol": {"steps": 25, "guidance": 3.0, "judge": "a net"},
         "generation_probes": [
             {"probe": probe, "strength": strength, "images": 20,

@@ -84,7 +84,7 @@ def test_defaults_choose_rates_of_adam(trained: nn.Module) -> None:
 def test_a_method_that_needs_logits_says_so(trained: nn.Module, name: str) -> None:
     from expunge.core import InputError
 
-    with pytest.raises(InputError, match="needs class scores, but the task has no logits"):
+    with pytest.raises(InputError, match="class scores, but the task Denoising has no logits"):
         unlearn(trained, tiny.class_data(), METHODS[name](), task=tiny.class_task())
 
 

@@ -9,7 +9,9 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
+from ...core.capabilities import IdentifiedSet, class_names
 from ...core.errors import DataError
+from ..convert import read_pixels
 from .augmentation import Augmentation, augmented_pixels
 from .checks import check_images, checked_constants, checked_ids, checked_labels
 
@@ -68,7 +70,7 @@ class ImageSet:
         self._set_augmentation(Augmentation(crop) if augmentation is None else augmentation)
 
     @classmethod
-    def from_torch(cls, dataset: Any, **kwargs: Any) -> "ImageSet":
+    def from_torch(cls, dataset: Any, *, lossless: bool = False, **kwargs: Any) -> "ImageSet":
         """Read a map-style torch data set of ``(image, label)`` once, into memory.
 
         PIL images and uint8 tensors (C, H, W) are taken as they are. Float tensors must
@@ -77,14 +79,15 @@ class ImageSet:
 
         Args:
             dataset: The set, or one with mappings such as ``{"image", "label"}`` as items.
+            lossless: Refuse floats that are not multiples of 1/255.
             **kwargs: Further arguments of ``ImageSet``.
 
         Raises:
             DataError: If an item is not an image, not finite, or of another size.
         """
-        from ..convert import read_items  # noqa: PLC0415  (it imports this module)
-
-        return read_items(dataset, **kwargs)
+        kwargs.setdefault("classes", class_names(dataset))
+        kwargs.setdefault("ids", dataset.ids if isinstance(dataset, IdentifiedSet) else None)
+        return cls(*read_pixels(dataset, lossless=lossless), **kwargs)
 
     @classmethod
     def from_hf(
@@ -108,10 +111,10 @@ class ImageSet:
         Raises:
             DataError: If a column is missing, an image is corrupt or of another size.
         """
-        from ..sources.tables import raw_from_hf  # noqa: PLC0415
+        from ..sources.tables import raw_from_hf  # noqa: PLC0415  (Arrow takes time to load)
 
         raw = raw_from_hf(dataset, "", image_column, label_column)
-        return raw.build(torch.arange(len(raw)), image_size, **kwargs)
+        return cls(**raw.decoded(torch.arange(len(raw)), image_size, **kwargs))
 
     @property
     def images(self) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...core.batches import seeded
+from ...core.capabilities import IdentifiedSet, RelabelledSet, makes_batches
 from ...core.errors import DataError
 from ...core.schemas.request import CanaryForget, CanarySpec, parse_canaries
 from ..bundle import Bundle, Canaries, RowSet
@@ -72,9 +73,9 @@ def canaries_of(bundle: Bundle, _: CanaryForget) -> Tensor:
 
 
 def _relabelled(train: Any, labels: Tensor, changed: Tensor) -> Any:
-    if hasattr(train, "with_labels"):
+    if isinstance(train, RelabelledSet):
         return train.with_labels(changed)
-    if hasattr(train, "ids") or hasattr(train, "batch"):
+    if isinstance(train, IdentifiedSet) or makes_batches(train):
         raise DataError(
             f"expected a training set that can take other labels, got {type(train).__name__}; "
             "return an ImageSet or a plain map-style set from the factory"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.capabilities import IdentifiedSet, columns_of
 from ...core.checks import did_you_mean
 from ...core.errors import DataError
 from ...core.schemas.request import (
@@ -132,7 +133,7 @@ def _class_number(bundle: Bundle, word: str | int) -> int:
 
 
 def _groups(bundle: Bundle, spec: GroupForget) -> Tensor:
-    columns = getattr(bundle.train, "columns", {})
+    columns = columns_of(bundle.train)
     column = spec.column
     if column not in columns:
         known = ", ".join(columns) or "none"
@@ -194,7 +195,7 @@ def _missing(bundle: Bundle, missing: list[str], known: list[str]) -> DataError:
 
 
 def _held_ids(dataset: Any, name: str) -> list[str]:
-    if getattr(dataset, "ids", None) is not None:
+    if isinstance(dataset, IdentifiedSet):
         return ids_of(dataset)
     return [f"{name}/{row}" for row in range(len(dataset))]
 

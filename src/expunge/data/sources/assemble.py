@@ -121,9 +121,8 @@ def _decoded(
     """One decoding per file; sets of one file share its pixels."""
 
     def build(raw: Raw, wanted: Tensor) -> ImageSet:
-        return raw.build(
-            wanted, reading.image_size, classes=classes, augmentation=Augmentation.none()
-        )
+        plain = {"classes": classes, "augmentation": Augmentation.none()}
+        return ImageSet(**raw.decoded(wanted, reading.image_size, **plain))
 
     from_test = bool(reading.validation_from_test)
     groups = {"train": rows.train}

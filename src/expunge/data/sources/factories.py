@@ -7,13 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.capabilities import IdentifiedSet, MapSet, TableSet, class_names
 from ...core.checks import did_you_mean
 from ...core.data import UnlearningData
 from ...core.errors import DataError, ExpungeError, InputError
 from ...core.user_code import current_folder_importable, find_callable
 from ...tasks.batches import unpack
 from ..bundle import Bundle, RowSet, TargetSet, ids_of
-from ..convert import NotImagesError, class_names, read_items, read_labels
+from ..convert import NotImagesError, read_labels
 from ..images.augmentation import Augmentation
 from ..images.decode import resize_images
 from ..images.image_set import ImageSet
@@ -120,18 +121,19 @@ def _prepare(dataset: Any, name: str, reading: Reading) -> Any:
     if isinstance(dataset, ImageSet):
         return _as_asked(dataset, reading)
     _check_map_style(dataset, name)
-    if hasattr(dataset, "with_format") and hasattr(dataset, "features"):
+    if isinstance(dataset, TableSet):
         images = ImageSet.from_hf(dataset, augmentation=Augmentation.none())
         return _as_asked(_with_ids(images, name), reading)
     try:
-        images = read_items(dataset, lossless=True, augmentation=Augmentation.none())
+        images = ImageSet.from_torch(dataset, lossless=True, augmentation=Augmentation.none())
     except NotImagesError:
         return RowSet(dataset, read_labels(dataset), f"{name}/")
-    return _as_asked(images if hasattr(dataset, "ids") else _with_ids(images, name), reading)
+    named = images if isinstance(dataset, IdentifiedSet) else _with_ids(images, name)
+    return _as_asked(named, reading)
 
 
 def _check_map_style(dataset: Any, name: str) -> None:
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+    if not isinstance(dataset, MapSet):
         raise DataError(
             f"expected the {name} set to be a map-style data set with a length, got "
             f"{type(dataset).__name__}; read a stream into a list first"

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ...core.errors import DataError
-from ..images.image_set import ImageSet
 
 Decoder: TypeAlias = Callable[[Tensor, int | None], Tensor]
 
@@ -36,16 +35,25 @@ class Raw:
         """Number of samples."""
         return len(self.ids)
 
-    def build(self, rows: Tensor, image_size: int | None = None, **kwargs: Any) -> ImageSet:
-        """Decode the samples at ``rows``, int64 (M,), to an ``ImageSet``."""
+    def decoded(self, rows: Tensor, image_size: int | None = None, **others: Any) -> dict[str, Any]:
+        """The samples at ``rows``, int64 (M,), as the arguments of an ``ImageSet``.
+
+        Args:
+            rows: Which samples.
+            image_size: Side in pixels that every image is brought to.
+            **others: Further arguments, or what is to stand for those found here.
+        """
         places = rows.tolist()
-        kwargs.setdefault("ids", [self.ids[place] for place in places])
-        kwargs.setdefault("classes", self.classes)
-        kwargs.setdefault(
-            "columns",
-            {name: [values[place] for place in places] for name, values in self.columns.items()},
-        )
-        return ImageSet(self.decode(rows, image_size), self.labels[rows], **kwargs)
+        found = {
+            "images": self.decode(rows, image_size),
+            "labels": self.labels[rows],
+            "ids": [self.ids[place] for place in places],
+            "classes": self.classes,
+            "columns": {
+                name: [values[place] for place in places] for name, values in self.columns.items()
+            },
+        }
+        return found | others
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from ...core.capabilities import TableSet
 from ...core.checks import did_you_mean
 from ...core.errors import DataError
 from ..images.decode import Encoded, decode_images
@@ -85,7 +86,7 @@ def raw_from_hf(
     classes: list[str] | None = None,
 ) -> Raw:
     """Read a ``datasets.Dataset``; encoded images stay encoded until they are needed."""
-    if not hasattr(dataset, "features") or not hasattr(dataset, "with_format"):
+    if not isinstance(dataset, TableSet):
         raise DataError(
             f"expected a datasets.Dataset, got {type(dataset).__name__}; choose one split of "
             'a DatasetDict, e.g. dataset["train"]'

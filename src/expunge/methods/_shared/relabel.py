@@ -1,10 +1,11 @@
 """What the methods share that teach wrong labels: D_f relabelled, mixed with D_r."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
 
+from ...core.capabilities import Denoises
 from ...core.data import UnlearningData, fetch
 from ...core.errors import InputError
 from ...core.run import Run
@@ -12,13 +13,9 @@ from ...core.task import Batch, Task
 from ...tasks.batches import join_batches, unpack
 from ...tasks.labels import with_labels
 from ...training.descent import Descent, fitting_batch
-from ..diffusion.concepts import DenoisingTask, forgotten_labels
+from ..diffusion.concepts import forgotten_labels
 
-if TYPE_CHECKING:
-    from ..random_label import RandomLabel
-    from ..salun import SalUn
-
-RELABEL = ("once", "each-pass")
+Relabel = Literal["once", "each-pass"]
 
 
 class Mixed:
@@ -87,8 +84,19 @@ class Mixed:
         return fetch(dataset, indices, generator=generator, device=self._run.device)
 
 
+class Relabelling(Protocol):
+    """The hyper-parameters that all methods with wrong labels have."""
+
+    @property
+    def relabel(self) -> str: ...
+    @property
+    def epochs(self) -> float: ...
+    @property
+    def batch_size(self) -> int | None: ...
+
+
 def descend_on_wrong_labels(
-    options: "RandomLabel | SalUn", descent: Descent, model: nn.Module, mixed: Mixed, run: Run
+    options: Relabelling, descent: Descent, model: nn.Module, mixed: Mixed, run: Run
 ) -> None:
     """SGD on the mean loss of ``mixed``, with the settings that both methods have."""
     stream = run.batches("mixed", mixed, fitting_batch(options.batch_size, mixed))
@@ -100,10 +108,10 @@ def descend_on_wrong_labels(
 
 
 def descend_on_other_predictions(
-    options: "SalUn",
+    options: Relabelling,
     descent: Descent,
     model: nn.Module,
-    task: DenoisingTask,
+    task: Denoises,
     data: UnlearningData,
     run: Run,
 ) -> None:
@@ -131,7 +139,7 @@ def descend_on_other_predictions(
 
 
 def misled(
-    model: nn.Module, task: DenoisingTask, batch: Batch, labels: Tensor, others: Tensor
+    model: nn.Module, task: Denoises, batch: Batch, labels: Tensor, others: Tensor
 ) -> Tensor:
     """Mean squared distance between predictions under two conditions; the second is held."""
     # Not the conditions it draws: some are dropped, and the empty one is not to be misled.

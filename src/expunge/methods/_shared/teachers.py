@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...core.capabilities import GivesLogits, lacking
 from ...core.errors import InputError
 from ...core.task import Batch, Task
 
@@ -19,14 +20,9 @@ def logits_of(task: Task, method: str) -> Logits:
     Raises:
         InputError: If the task has none; names ``method`` and what to use instead.
     """
-    found: Logits | None = getattr(task, "logits", None)
-    if found is None:
-        raise InputError(
-            f"{method} needs class scores, but the task has no logits(model, batch); add one "
-            "that returns logits (B, C) and labels (B,), or use scissorhands, fine-tune or "
-            "gradient-ascent, which read the loss alone"
-        )
-    return found
+    if not isinstance(task, GivesLogits):
+        raise InputError(lacking(method, GivesLogits, task))
+    return task.logits
 
 
 def frozen_copy(model: nn.Module) -> nn.Module:

@@ -8,17 +8,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...core.checks import check_not_negative, check_positive
+from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
+from ...core.hyperparameters import Count, NotNegative, Positive, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
 from ...kernels import inner, squared_norm
 from ...training.descent import Descent, fitting_batch
-from .concepts import DenoisingTask, denoising_of
+from .concepts import denoising_of
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class EraseDiff:
     r"""Descend on D_r with as much of the forget objective as keeps it falling.
 
@@ -49,16 +51,17 @@ class EraseDiff:
         InputError: When called, if the task's model does not denoise.
     """
 
-    inner_steps: int = 1
-    share: float = 0.1
-    lr: float = 1e-4
-    epochs: float = 5
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 0.0
+    inner_steps: Count = 1
+    share: Positive = 0.1
+    lr: Positive = 1e-4
+    epochs: Positive = 5
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 0.0
 
     name: ClassVar[str] = "erase-diff"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = Reference(
         authors="Jing Wu, Trung Le, Munawar Hayat, Mehrtash Harandi",
         title="EraseDiff: Erasing Data Influence in Diffusion Models",
@@ -66,11 +69,6 @@ class EraseDiff:
         year=2024,
         url="https://arxiv.org/abs/2401.05779",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(inner_steps=self.inner_steps, share=self.share, lr=self.lr)
-        check_positive(epochs=self.epochs, batch_size=self.batch_size)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         denoising = denoising_of(task, self.name)
@@ -90,7 +88,7 @@ class EraseDiff:
         return model
 
     def _slope(
-        self, model: nn.Module, task: DenoisingTask, batch: Batch, run: Run
+        self, model: nn.Module, task: Denoises, batch: Batch, run: Run
     ) -> tuple[list[Tensor], float]:
         """Gradient of q at the weights of the model, and f there.
 
@@ -109,7 +107,7 @@ class EraseDiff:
         return [a - b for a, b in zip(slope, gradient, strict=True)], here.item()
 
 
-def _erasing(model: nn.Module, task: DenoisingTask, batch: Batch) -> Tensor:
+def _erasing(model: nn.Module, task: Denoises, batch: Batch) -> Tensor:
     """f: the distance of predictions on D_f from uniform noise."""
     drawn = task.draw(model, batch)
     found = task.predict(model, drawn.noised, drawn.levels, drawn.conditions)

@@ -4,24 +4,25 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ...core.checks import check_choice, check_not_negative, check_positive
+from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
 from ...core.errors import InputError
+from ...core.hyperparameters import Count, NotNegative, Positive, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
 from ...tasks.batches import unpack
 from ...training.descent import Descent, fitting_batch
 from .._shared.teachers import frozen_copy
-from .concepts import DenoisingTask, denoising_of
+from .concepts import denoising_of
 from .half_way import half_way
 
-STARTS = ("images", "noise")
+Start = Literal["images", "noise"]
 
 _REFERENCE = Reference(
     authors="Rohit Gandikota, Joanna Materzynska, Jaden Fiotto-Kaufman, David Bau",
@@ -33,30 +34,25 @@ _REFERENCE = Reference(
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class _Distillation:
     """What ESD-x and ESD-u share: all but the weights that learn."""
 
-    guidance: float = 1.0
-    lr: float = 1e-5
-    steps: int = 1000
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    start: str = "images"
-    start_guidance: float = 3.0
-    sampling_steps: int = 50
+    guidance: Positive = 1.0
+    lr: Positive = 1e-5
+    steps: Count = 1000
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 0.0
+    start: Start = "images"
+    start_guidance: NotNegative = 3.0
+    sampling_steps: Count = 50
 
     name: ClassVar[str]
     trained: ClassVar[str]
     reads: ClassVar = frozenset({Split.FORGET})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = _REFERENCE
-
-    def __post_init__(self) -> None:
-        check_positive(guidance=self.guidance, lr=self.lr, steps=self.steps)
-        check_positive(batch_size=self.batch_size, sampling_steps=self.sampling_steps)
-        check_choice(STARTS, start=self.start)
-        check_not_negative(momentum=self.momentum, weight_decay=self.weight_decay)
-        check_not_negative(start_guidance=self.start_guidance)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         denoising = denoising_of(task, self.name)
@@ -71,9 +67,7 @@ class _Distillation:
                 descent.log(step, erase_loss=loss.item())
         return model
 
-    def _loss(
-        self, model: nn.Module, teacher: nn.Module, task: DenoisingTask, batch: Batch
-    ) -> Tensor:
+    def _loss(self, model: nn.Module, teacher: nn.Module, task: Denoises, batch: Batch) -> Tensor:
         noised, levels, labels, named = self._samples(model, teacher, task, batch)
         with torch.no_grad():
             told = task.predict(teacher, noised, levels, named)
@@ -84,7 +78,7 @@ class _Distillation:
         return (found.float() - aim.float()).square().mean()
 
     def _samples(
-        self, model: nn.Module, teacher: nn.Module, task: DenoisingTask, batch: Batch
+        self, model: nn.Module, teacher: nn.Module, task: Denoises, batch: Batch
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """x_t, levels, labels and their conditions."""
         if self.start == "images":

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from .concepts import DenoisingTask
+from ...core.capabilities import Denoises
 
 
 @torch.no_grad()
 def half_way(
     model: nn.Module,
-    task: DenoisingTask,
+    task: Denoises,
     labels: Tensor,
     named: dict[str, Tensor],
     shape: torch.Size,

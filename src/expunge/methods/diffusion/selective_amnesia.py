@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ...core.checks import check_choice, check_not_negative, check_positive
+from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
+from ...core.hyperparameters import Count, NotNegative, Positive, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
@@ -17,10 +18,11 @@ from ...training.descent import Descent, fitting_batch
 from .._shared.passes import fisher_diagonals, trainable
 from .concepts import denoising_of
 
-SURROGATES = ("noise", "other")
+Surrogate = Literal["noise", "other"]
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SelectiveAmnesia:
     r"""Learn something else under the forgotten conditions, and stay near the original.
 
@@ -51,18 +53,19 @@ class SelectiveAmnesia:
         InputError: When called, if the task's model does not denoise.
     """
 
-    penalty: float = 50.0
-    surrogate: str = "noise"
-    samples: int = 512
-    group: int = 1
-    lr: float = 1e-4
-    epochs: float = 5
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 0.0
+    penalty: NotNegative = 50.0
+    surrogate: Surrogate = "noise"
+    samples: Count = 512
+    group: Count = 1
+    lr: Positive = 1e-4
+    epochs: Positive = 5
+    batch_size: Count | None = None
+    momentum: NotNegative = 0.9
+    weight_decay: NotNegative = 0.0
 
     name: ClassVar[str] = "selective-amnesia"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = Reference(
         authors="Alvin Heng, Harold Soh",
         title="Selective Amnesia: A Continual Learning Approach to Forgetting in Deep "
@@ -71,14 +74,6 @@ class SelectiveAmnesia:
         year=2023,
         url="https://arxiv.org/abs/2305.10120",
     )
-
-    def __post_init__(self) -> None:
-        check_choice(SURROGATES, surrogate=self.surrogate)
-        check_positive(samples=self.samples, group=self.group, lr=self.lr, epochs=self.epochs)
-        check_positive(batch_size=self.batch_size)
-        check_not_negative(
-            penalty=self.penalty, momentum=self.momentum, weight_decay=self.weight_decay
-        )
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         denoising_of(task, self.name)

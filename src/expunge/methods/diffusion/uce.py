@@ -6,9 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...core.checks import check_not_negative, check_positive
+from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
 from ...core.errors import InputError
+from ...core.hyperparameters import NotNegative, Positive, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Task
@@ -18,6 +19,7 @@ WORDS = "encoder_hidden_states"
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class UCE:
     r"""Map the keys and values of forgotten words to those of the empty prompt.
 
@@ -44,12 +46,13 @@ class UCE:
             ``encoder_hidden_states``, or has no cross-attention that reads them.
     """
 
-    erase: float = 1.0
-    preserve: float = 1.0
-    ridge: float = 0.5
+    erase: Positive = 1.0
+    preserve: NotNegative = 1.0
+    ridge: Positive = 0.5
 
     name: ClassVar[str] = "uce"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN})
+    needs: ClassVar = frozenset({Denoises})
     reference: ClassVar = Reference(
         authors="Rohit Gandikota, Hadas Orgad, Yonatan Belinkov, Joanna Materzynska, David Bau",
         title="Unified Concept Editing in Diffusion Models",
@@ -57,10 +60,6 @@ class UCE:
         year=2024,
         url="https://arxiv.org/abs/2308.14761",
     )
-
-    def __post_init__(self) -> None:
-        check_positive(erase=self.erase, ridge=self.ridge)
-        check_not_negative(preserve=self.preserve)
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         denoising = denoising_of(task, self.name)

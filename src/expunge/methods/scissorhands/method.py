@@ -1,33 +1,29 @@
 """Scissorhands: trim what the forget set depends on most, then repair the rest."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import nn
 
-from ...core.checks import check_choice, check_not_negative, check_positive, check_share
 from ...core.data import Split, UnlearningData
-from ...core.errors import InputError
 from ...core.guard import probe
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Task
-from ...kernels import SCHEMES, VARIANTS, Scheme, Variant
 from .._shared.presets import Published
+from .options import Options
 from .plan import Plan, make_plan
 from .repair import Repair
-from .trim import MASKS, Trim
+from .trim import Trim
 
 _LOOK = 500  # samples on which a turn is judged
 _GONE = 2.0  # percent of D_f that may be right after a trim: retrained nets never are
 _BEARABLE = 5.0  # points of accuracy on D_r that repair without a trim may cost
 _TURNS = 4
-CONSTRAINTS = ("auto", "held-out", "ceiling", "always", "published", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scissorhands(Published):
+class Scissorhands(Options, Published):
     r"""Re-initialise the top share of connections by sensitivity, repair on D_r.
 
     Trim: with :math:`s_j = |E_{D_f}[\partial l / \partial \theta_j \cdot \theta_j]|`
@@ -47,6 +43,8 @@ class Scissorhands(Published):
     ``published``. ``"off"`` repairs on D_r alone. ``"auto"`` chooses, as do all fields whose
     default is None or ``"auto"``; what was chosen, and why, is in the record
     (``make_plan``).
+
+    The fields stand in ``Options``, with their ranges.
 
     Args:
         trim: Share k of the connections that is re-initialised, in (0, 1), ``"off"`` for
@@ -86,29 +84,6 @@ class Scissorhands(Published):
     copies of the gradient.
     """
 
-    trim: float | str = "auto"
-    mask: str = "sensitivity"
-    trim_samples: int = 1024
-    forget_share: float | None = None
-    relative: bool | None = None
-    saliency: Variant = "signed-sum"
-    per_layer: bool = False
-    trim_filter: str | None = None
-    init: Scheme = "uniform"
-    constraint: str = "auto"
-    forget_weight: float | None = None
-    odds_share: float | None = None
-    project: bool = True
-    margin: float = 0.0
-    ridge: float = 0.0
-    cover: str | None = None
-    lr: float | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    schedule: str = "one-cycle"
-
     name: ClassVar[str] = "scissorhands"
     reads: ClassVar = frozenset({Split.FORGET, Split.RETAIN, Split.VALIDATION})
     optional: ClassVar = frozenset({Split.VALIDATION})
@@ -119,39 +94,6 @@ class Scissorhands(Published):
         year=2024,
         url="https://arxiv.org/abs/2401.06187",
     )
-
-    def __post_init__(self) -> None:
-        if isinstance(self.trim, str):
-            check_choice(("auto", "off"), trim=self.trim)
-        else:
-            check_share(trim=self.trim)
-        if self.forget_share is not None and not 0 < self.forget_share <= 1:
-            raise InputError(
-                f"expected forget_share above 0 and at most 1, got {self.forget_share!r}; "
-                "3 % is written 0.03"
-            )
-        if self.odds_share is not None and not 0 <= self.odds_share <= 1:
-            raise InputError(f"expected odds_share between 0 and 1, got {self.odds_share!r}")
-        check_choice(MASKS, mask=self.mask)
-        check_choice(VARIANTS, saliency=self.saliency)
-        check_choice(SCHEMES, init=self.init)
-        check_choice(CONSTRAINTS, constraint=self.constraint)
-        check_choice(("one-cycle", "constant"), schedule=self.schedule)
-        check_positive(
-            trim_samples=self.trim_samples,
-            lr=self.lr,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-        )
-        check_not_negative(
-            forget_weight=self.forget_weight,
-            margin=self.margin,
-            ridge=self.ridge,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-        )
-        for name in ("trim_filter", "cover"):
-            _check_pattern(name, getattr(self, name))
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         plan = make_plan(self, model, task, data, run)
@@ -216,12 +158,3 @@ class Look:
 
         found: float | None = self.run.once(f"look{suffix}", look)
         return found
-
-
-def _check_pattern(name: str, pattern: str | None) -> None:
-    try:
-        re.compile(pattern or "")
-    except re.error as error:
-        raise InputError(
-            f"expected {name} to be a regular expression, got {pattern!r}: {error}"
-        ) from error

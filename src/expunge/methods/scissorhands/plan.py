@@ -1,11 +1,12 @@
 """What Scissorhands does where its caller did not say: a few rules, each with a reason."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
+from ...core.capabilities import GivesLogits
 from ...core.data import UnlearningData
 from ...core.errors import InputError
 from ...core.run import Run
@@ -13,10 +14,8 @@ from ...core.task import Task
 from ...tasks.labels import absent_labels
 from ...training.descent import fitting_batch
 from ...training.optimizers import is_adaptive
+from .options import Options
 from .rate import choose_rate
-
-if TYPE_CHECKING:
-    from .method import Scissorhands
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ _WEIGHTS = {"held-out": 0.2, "ceiling": 0.1, "always": 0.05, "published": 0.05, 
 
 
 def make_plan(
-    options: "Scissorhands", model: nn.Module, task: Task, data: UnlearningData, run: Run
+    options: Options, model: nn.Module, task: Task, data: UnlearningData, run: Run
 ) -> Plan:
     """Fill in what ``options`` leaves open, and put each choice into the record.
 
@@ -73,11 +72,14 @@ def make_plan(
     share = absent_share(task, data)
     whole = share > 0.5
     base = (_CONCEPTS if is_adaptive(task) else _CLASSES) if whole else _SAMPLES
-    run.decide(
-        "scenario",
-        "whole classes" if whole else "samples of known classes",
-        f"{100 * share:.0f} % of the forget set has labels that the retain set does not hold",
-    )
+    if task.labels(data.forget) is None:
+        run.decide("scenario", "samples", "the task has no labels, so that no class can be gone")
+    else:
+        run.decide(
+            "scenario",
+            "whole classes" if whole else "samples of known classes",
+            f"{100 * share:.0f} % of the forget set has labels that the retain set does not hold",
+        )
     constraint, weight = _constraint(options, base, data, run)
     weight = _choose(
         run, "forget_weight", options.forget_weight, weight, "the default of this constraint"
@@ -109,9 +111,7 @@ def absent_share(task: Task, data: UnlearningData) -> float:
     return torch.isin(labels.cpu(), absent.cpu()).float().mean().item()
 
 
-def _constraint(
-    options: "Scissorhands", base: Plan, data: UnlearningData, run: Run
-) -> tuple[str, float]:
+def _constraint(options: Options, base: Plan, data: UnlearningData, run: Run) -> tuple[str, float]:
     """The constraint, and the default weight of the forget loss under it."""
     if options.constraint == "held-out" and data.validation is None:
         raise InputError(
@@ -131,7 +131,7 @@ def _constraint(
     return base.constraint, base.forget_weight
 
 
-def _shares(options: "Scissorhands", base: Plan, model: nn.Module, run: Run) -> tuple[float, ...]:
+def _shares(options: Options, base: Plan, model: nn.Module, run: Run) -> tuple[float, ...]:
     if options.trim == "auto":
         if base.trim and _adapted(model):
             run.decide("trim", None, "adapters start as zero, so nothing depends on them yet")
@@ -148,22 +148,22 @@ def _adapted(model: nn.Module) -> bool:
     return bool(names) and all("lora_" in name for name in names)
 
 
-def _odds_share(options: "Scissorhands", constraint: str, task: Task, run: Run) -> float:
+def _odds_share(options: Options, constraint: str, task: Task, run: Run) -> float:
     """How much of the forget loss are log odds; they mean something for probabilities only."""
-    if options.odds_share and not hasattr(task, "logits"):
+    if options.odds_share and not isinstance(task, GivesLogits):
         raise InputError(
             f"odds_share = {options.odds_share} needs a task that gives probabilities (by "
             f"logits), but {type(task).__name__} does not; leave it out"
         )
     if constraint != "held-out":
         return options.odds_share or 0.0
-    share = _ODDS_SHARE if hasattr(task, "logits") else 0.0
+    share = _ODDS_SHARE if isinstance(task, GivesLogits) else 0.0
     reason = "so that confident samples move as well as those that are predicted badly"
     return float(_choose(run, "odds_share", options.odds_share, share, reason))
 
 
 def _rate(
-    options: "Scissorhands",
+    options: Options,
     start: float,
     model: nn.Module,
     task: Task,
@@ -180,9 +180,7 @@ def _rate(
     return float(found[0])
 
 
-def _epochs(
-    options: "Scissorhands", base: Plan, task: Task, data: UnlearningData, run: Run
-) -> float:
+def _epochs(options: Options, base: Plan, task: Task, data: UnlearningData, run: Run) -> float:
     if options.epochs is not None:
         return options.epochs
     least = _DENOISING_STEPS if is_adaptive(task) else _LEAST_STEPS

@@ -1,21 +1,20 @@
 """Step 2 of Scissorhands: descend on D_r without learning D_f again (Eq. 3 to 5)."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ...core.capabilities import bounded_loss
 from ...core.data import UnlearningData
 from ...core.run import Run
-from ...core.task import Batch, Bounded, Task, bounded_loss
+from ...core.task import Batch, Bounded, Task
 from ...kernels import frozen_statistics, project_, select_parameters, with_log_odds
 from ...training.descent import Descent, fitting_batch
 from .gate import Gate
+from .options import Options
 from .plan import Plan
-
-if TYPE_CHECKING:
-    from .method import Scissorhands
 
 _CHANCE = 2.0  # standard errors of a mean that may be chance
 _RISE = 0.1  # share of the steps in which a one-cycle schedule rises
@@ -26,7 +25,7 @@ class Repair:
 
     def __init__(
         self,
-        options: "Scissorhands",
+        options: Options,
         plan: Plan,
         task: Task,
         data: UnlearningData,

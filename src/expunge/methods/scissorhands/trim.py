@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,19 +19,15 @@ from ...kernels import (
     top_share,
 )
 from ...training.descent import fitting_batch
+from .options import Options
 from .plan import Plan
-
-if TYPE_CHECKING:
-    from .method import Scissorhands
-
-MASKS = ("sensitivity", "random")
 
 
 @dataclass(frozen=True)
 class Trim:
     """One trim of ``share`` of the weights; called once with the trained model."""
 
-    options: "Scissorhands"
+    options: Options
     plan: Plan
     task: Task
     data: UnlearningData

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...core import optional
+from ...core import checks
 
 
 def require(package: str) -> Any:
@@ -13,7 +13,7 @@ def require(package: str) -> Any:
     Raises:
         InputError: If it is missing; says how to install it.
     """
-    return optional.require(package, "diffusion", "text-to-image")
+    return checks.require(package, "diffusion", "text-to-image")
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ...core.checks import require
 from ...core.errors import ModelError
-from ...core.optional import require
 
 _INDEX = "model_index.json"
 _OWN = ("PixelPipeline", "ClassPipeline")

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ...core.batches import seeded
+from ...core.capabilities import label_column
 from ...core.checks import check_choice, check_positive
 from ...core.data import fetch
 from ...core.errors import DataError, InputError, ModelError
@@ -204,7 +205,7 @@ class Denoising:
 
     def labels(self, dataset: Any) -> Tensor:
         """Number of each sample's condition, int64 (N,)."""
-        if (column := getattr(dataset, "labels", None)) is not None and not callable(column):
+        if (column := label_column(dataset)) is not None:
             return torch.as_tensor(column).long()
         parts = torch.arange(len(dataset)).split(1000)
         return torch.cat([unpack(fetch(dataset, part))[1].long() for part in parts])

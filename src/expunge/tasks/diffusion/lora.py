@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from ...core.checks import require
 from ...core.errors import ModelError
-from ...core.optional import require
 
 ADAPTER = "expunge"
 _TARGETS = ("to_q", "to_k", "to_v", "to_out.0")

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...core.checks import check_choice, check_not_negative, check_positive
+from ...core.checks import check_choice
 from ...core.errors import InputError
+from ...core.hyperparameters import BelowOne, CountFromZero, NotNegative, Positive, validated
 from .assisted import Wrapped
 from .text_to_image import denoiser_of, embed, with_denoiser
 
 
 @dataclass(frozen=True, kw_only=True)
+@validated
 class SafeGuidance:
     """How strongly, as the authors call them.
 
@@ -29,17 +31,11 @@ class SafeGuidance:
         decay: How slowly that is forgotten (β), in [0, 1).
     """
 
-    scale: float = 1000.0
-    warmup: int = 10
+    scale: Positive = 1000.0
+    warmup: CountFromZero = 10
     threshold: float = 0.01
-    momentum: float = 0.3
-    decay: float = 0.4
-
-    def __post_init__(self) -> None:
-        check_positive(scale=self.scale)
-        check_not_negative(warmup=self.warmup, momentum=self.momentum)
-        if not 0 <= self.decay < 1:
-            raise InputError(f"expected decay of at least 0 and below 1, got {self.decay!r}")
+    momentum: NotNegative = 0.3
+    decay: BelowOne = 0.4
 
 
 LEVELS = {
