@@ -8,6 +8,8 @@ import warnings as _warnings
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
+from .version import __version__ as __version__
+
 if TYPE_CHECKING:
     from .bench import Bench as Bench
     from .bench import load_bench as load_bench
@@ -126,8 +128,6 @@ if TYPE_CHECKING:
     from .training import train as train
     from .training import train_sisa as train_sisa
     from .training import unlearn_sisa as unlearn_sisa
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "bench": "Bench load_bench run_bench",

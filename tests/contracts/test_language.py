@@ -5,7 +5,6 @@ that are imported by name are those of all methods; the fixtures below give them
 """
 
 import multiprocessing
-import os
 import re
 import signal
 import warnings
@@ -15,16 +14,18 @@ import torch
 
 pytest.importorskip("transformers")
 
-from expunge.core import InputError
+from expunge.core import InputError, Run, Split, UnlearningData
 from expunge.methods import METHODS
 from tests.contracts.test_methods import (
+    Countdown,
+    Untouchable,
+    counted,
     run,
     same,
     state,
     test_does_not_disturb_global_randomness,
     test_keeps_names_shapes_and_types,
     test_leaves_the_given_model_untouched,
-    test_reads_only_the_sets_it_declares,
     test_reads_what_it_needs,
     test_same_seed_same_bits_and_another_seed_others,
 )
@@ -34,7 +35,6 @@ __all__ = [
     "test_does_not_disturb_global_randomness",
     "test_keeps_names_shapes_and_types",
     "test_leaves_the_given_model_untouched",
-    "test_reads_only_the_sets_it_declares",
     "test_reads_what_it_needs",
     "test_same_seed_same_bits_and_another_seed_others",
 ]
@@ -140,26 +140,19 @@ def test_bfloat16_runs_the_same_method(model, blobs, task, method):
     assert not same(state(result.model), state(model))
 
 
-class Mortal:
-    """The task, ending the process in its n-th loss; ``Deadly`` would seem to have logits."""
-
-    def __init__(self, task, calls):
-        self._task, self.left = task, calls
-
-    def loss(self, model, batch):
-        self.left -= 1
-        if self.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self._task.loss(model, batch)
-
-    def __getattr__(self, name):
-        return getattr(self._task, name)
+def test_reads_only_the_sets_it_declares(model, blobs, task, method):
+    sets = {
+        split.value: getattr(blobs, split.value) if split in method.reads else Untouchable()
+        for split in Split
+    }
+    with torch.random.fork_rng():
+        method(model.train(), task, UnlearningData(**sets), Run(0))
 
 
 def test_killed_half_way_it_resumes_with_the_same_bits(model, blobs, task, method, tmp_path):
-    counting = Mortal(task, 1000)
-    expected = run(model, blobs, method, counting)
-    deadly = Mortal(task, (1000 - counting.left) // 2)
+    counter = Countdown()
+    expected = run(model, blobs, method, counted(task, counter))
+    deadly = counted(task, Countdown(counter.calls // 2))
     options = {"folder": tmp_path, "checkpoint_seconds": 0.0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # fork beside idle threads

@@ -16,12 +16,12 @@ from types import FunctionType, ModuleType, SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from expunge.core.record import Scores
 from torch import nn
 from torch.utils.data import Dataset, TensorDataset
 
 from expunge import core, kernels, metrics
 from expunge.core import ExpungeError, Run, data, guard
+from expunge.core.schemas.record import Scores
 from expunge.evaluation import verdict
 from expunge.kernels import fisher, losses
 from expunge.methods import GradientAscent, Scissorhands
@@ -325,7 +325,7 @@ FAULTS = [
     Fault("verdict the wrong way", the_verdict, "evaluation.verdict",
           "if not changed and not weak", "if changed and not weak"),
     Fault("gap may grow", the_verdict, "evaluation.verdict",
-          "avg_gap <= GAP_SHARE * original_gap", "avg_gap >= GAP_SHARE * original_gap"),
+          "met=avg_gap <= bound", "met=avg_gap >= bound"),
     Fault("forgotten samples are kept", the_division, "core.data",
           "keep[chosen] = False", "keep[chosen] = True"),
     Fault("right labels among the wrong", the_wrong_labels, "methods._shared.relabel",

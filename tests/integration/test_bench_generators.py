@@ -13,8 +13,8 @@ from expunge.bench import Result
 from expunge.bench.grid import Job
 from expunge.bench.worker import Worker
 from expunge.cli import main
-from expunge.runs import scenes
-from expunge.runs.scene import denoiser_name
+from expunge.runs.settings import scenes
+from expunge.runs.settings.scene import denoiser_name
 from expunge.training import RECIPES
 
 CONFIG = """

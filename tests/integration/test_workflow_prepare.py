@@ -12,7 +12,7 @@ from expunge.core import DataError, InputError, ModelError
 from expunge.models import Network
 from expunge.models.resnet_cifar import PUBLISHED_MEAN, PUBLISHED_STD
 from expunge.runs import load, prepare
-from expunge.runs.input_checks import check_dataset, check_image_size
+from expunge.runs.settings.input_checks import check_dataset, check_image_size
 from expunge.tasks import Classification
 
 
@@ -90,7 +90,7 @@ def test_a_device_that_is_not_there(make_config) -> None:
 
 
 def test_an_untrained_net_that_is_broken(make_config, monkeypatch) -> None:
-    module = sys.modules["expunge.runs.classifier"]
+    module = sys.modules["expunge.runs.settings.classifier"]
     build = module.build_network
 
     def broken(*args, **kwargs):

@@ -111,7 +111,7 @@ def test_tow_is_a_symmetric_share_and_below_each_factor(one: Scores, other: Scor
     assert tow is not None
     assert tow == tug_of_war(other, one)
     for name in ("forget_accuracy", "retain_accuracy", "test_accuracy"):
-        assert 0 <= tow <= 1 - abs(getattr(one, name) - getattr(other, name)) / 100
+        assert 0 <= tow <= 1 - abs(one[name] - other[name]) / 100
 
 
 @settings(max_examples=30, deadline=None)
@@ -144,8 +144,8 @@ def test_a_harder_target_is_never_relearnt_sooner(
 def test_mean_lies_between_the_extremes(references: list[Scores]) -> None:
     mean = mean_scores(references)
     for name in GAP_FIELDS:
-        values = [getattr(one, name) for one in references]
-        assert min(values) - 1e-9 <= getattr(mean, name) <= max(values) + 1e-9
+        values = [one[name] for one in references]
+        assert min(values) - 1e-9 <= mean[name] <= max(values) + 1e-9
 
 
 @relaxed

@@ -12,7 +12,7 @@ from ..core.checks import check_choice
 from ..core.errors import ConfigError, InputError
 from ..core.schemas.base import Section
 from ..methods import METHODS
-from ..runs.scenes import scene_concepts
+from ..runs.settings.scenes import scene_concepts
 from .grid import Cell, Job, Plan, TuneConfig
 from .spaces import Space, read_space
 

@@ -12,8 +12,8 @@ from ..core.schemas.results import Trial
 from ..core.unlearn import Unlearned
 from ..metrics import GENERATOR_GAP, average_gap
 from ..runs.models import TrainedModel, Training
-from ..runs.samples import SampleSetting
-from ..runs.setting import Setting
+from ..runs.settings.samples import SampleSetting
+from ..runs.settings.setting import Setting
 from ..runs.store import Store, key_of
 from ..tasks.labels import absent_labels
 from .grid import Cell, TuneConfig

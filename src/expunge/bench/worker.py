@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import nn
 
-from .. import __version__
 from ..config import Config
 from ..config.generator import GeneratorConfig
 from ..core.errors import GuardError, ModelError
@@ -17,13 +16,14 @@ from ..core.schemas.results import Judge, Result, Tuning
 from ..core.unlearn import Unlearned, unlearn
 from ..evaluation.details import plain
 from ..evaluation.evaluate import now, versions
-from ..runs.generator import LoadedScene
-from ..runs.loaded import Loaded
 from ..runs.models import Options, TrainedModel, Training, train_or_take
 from ..runs.prepare import load_setting, setting_of
 from ..runs.queue import JobWorker
-from ..runs.setting import Setting, Wanted
+from ..runs.settings.loaded import Loaded
+from ..runs.settings.loaded_scene import LoadedScene
+from ..runs.settings.setting import Setting, Wanted
 from ..runs.store import Store, key_of
+from ..version import __version__
 from .grid import Cell, Job, Plan
 from .pilot import Pilot
 

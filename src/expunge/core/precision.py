@@ -1,13 +1,16 @@
 """Mixed precision as a property of the task, so that methods need not know of it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .capabilities import (
     BoundsLosses,
@@ -52,10 +55,37 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return "fp32"
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
     """A context in which forward passes run in ``precision``, for what no task runs."""
     half = resolve_precision(precision, device) == "bf16"
-    return torch.autocast(device.type, torch.bfloat16, enabled=half)
+    return half_precision(device.type) if half else nullcontext()
+
+
+@contextmanager
+def half_precision(device_type: str) -> Iterator[None]:
+    """Inside, forward passes run under autocast in bfloat16, norms among them without a warning.
+
+    On the CPU autocast hands bfloat16 activations to RMSNorm although its weights are
+    float32; PyTorch then leaves its fused kernel and warns. They are converted first, which
+    is what autocast does on CUDA by itself.
+    """
+    norms = _NormsInFloat32() if device_type == "cpu" else nullcontext()
+    with torch.autocast(device_type, torch.bfloat16), norms:
+        yield
+
+
+class _NormsInFloat32(TorchFunctionMode):
+    """Brings the input of ``rms_norm`` to the type of its weights."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func in (F.rms_norm, torch.rms_norm):
+            found, rest = args[0], args[1:]
+            weight = (kwargs or {}).get("weight", rest[1] if len(rest) > 1 else None)
+            if weight is not None and weight.dtype != found.dtype:
+                args = (found.to(weight.dtype), *rest)
+        return func(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True)
@@ -96,7 +126,7 @@ class AutocastTask:
         return found
 
     def _half(self, call: Callable[..., Any], *given: Any) -> Any:
-        with torch.autocast(self.device_type, torch.bfloat16):
+        with half_precision(self.device_type):
             return call(*given)
 
 

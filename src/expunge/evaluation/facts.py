@@ -10,6 +10,7 @@ from torch import Tensor
 from ..core.checks import did_you_mean
 from ..core.errors import InputError
 from ..core.schemas.record import Request
+from .details import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,5 +70,5 @@ def facts_from(facts: Facts | None, former: Mapping[str, Any]) -> Facts:
         stacklevel=3,
     )
     given = dict(former)
-    request = Request(spec=given.pop("request", {}), commitment=given.pop("digest", None))
+    request = Request(spec=plain(given.pop("request", {})), commitment=given.pop("digest", None))
     return Facts(request=request, **given)

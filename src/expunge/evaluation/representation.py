@@ -13,7 +13,7 @@ from ..core.checks import did_you_mean
 from ..core.data import fetch
 from ..core.errors import InputError, ModelError
 from ..core.isolation import isolated_randomness
-from ..core.precision import resolve_precision
+from ..core.precision import autocast
 from ..core.run import Run
 from ..metrics import linear_cka
 from ..tasks.batches import unpack
@@ -69,13 +69,12 @@ def layer_cka(
             f"{len(dataset)}; several hundred give a steady value"
         )
     place = torch.device(device)
-    bf16 = resolve_precision(precision, place) == "bf16"
     indices = torch.tensor(spaced(len(dataset), samples))
     with (
         isolated_randomness(),
         evaluating(on_device(model, place)) as one,
         evaluating(on_device(reference, place)) as other,
-        torch.autocast(place.type, torch.bfloat16, enabled=bf16),
+        autocast(precision, place),
     ):
         run = partial(_features, (one, other), dataset, device=place)
         wanted = default_layers(one) if layers is None else _checked(layers, one, other)

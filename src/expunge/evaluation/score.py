@@ -15,7 +15,7 @@ from ..core.capabilities import GivesLogits, GivesProbabilities
 from ..core.data import Split, UnlearningData, fetch
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
-from ..core.precision import resolve_precision
+from ..core.precision import autocast
 from ..core.run import Run
 from ..core.schemas.record import Scores
 from ..core.task import Task
@@ -73,7 +73,6 @@ def score_sets(
         ModelError: If a loss is not finite.
     """
     place = torch.device(device)
-    bf16 = resolve_precision(precision, place) == "bf16"
     judged = judged_test(task, data) if judged is None else judged
     run = Run(0, device=place)
     scores: dict[str, SetScores] = {}
@@ -83,7 +82,9 @@ def score_sets(
             if dataset is None:
                 continue
             # ``once`` seeds the global randomness that losses and data sets may draw from.
-            found = run.once(split, partial(_score, net, task, dataset, place, batch_size, bf16))
+            found = run.once(
+                split, partial(_score, net, task, dataset, place, batch_size, precision)
+            )
             _check_finite(found.loss, split)
             scores[split.value] = found
     if Split.TEST in scores:
@@ -159,14 +160,19 @@ class _Remember(nn.Module):
 
 
 def _score(
-    model: nn.Module, task: Task, dataset: Any, device: torch.device, batch_size: int, bf16: bool
+    model: nn.Module,
+    task: Task,
+    dataset: Any,
+    device: torch.device,
+    batch_size: int,
+    precision: str,
 ) -> SetScores:
     parts = []
     for start in range(0, len(dataset), batch_size):
         indices = torch.arange(start, min(start + batch_size, len(dataset)))
         batch = fetch(dataset, indices, device=device)
         remembered = _Remember(model)
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with autocast(precision, device):
             loss = task.loss(remembered, batch).float()
             correct = task.correct(remembered, batch)
             probability, predicted = _predictions(remembered, task, batch)

@@ -3,6 +3,7 @@
 from .check import check_run as check_run
 from .demonstration import demo as demo
 from .demonstration import demo_config as demo_config
+from .demonstration import text_to_image_demo as text_to_image_demo
 from .erasure import erase as erase
 from .explanation import explain as explain
 from .memorisation import measure_memorisation as measure_memorisation
@@ -11,4 +12,3 @@ from .prepare import prepare as prepare
 from .score import evaluate_weights as evaluate_weights
 from .seeds import run_seeds as run_seeds
 from .unlearn import run_unlearn as run_unlearn
-from .demonstration import text_to_image_demo as text_to_image_demo

@@ -11,7 +11,7 @@ from ..config.schema import ReferenceConfig
 from ..core.checks import check_choice
 from ..core.run import Log
 from ..core.schemas.record import Record
-from .scenes import scene_concepts
+from .settings.scenes import scene_concepts
 from .unlearn import run_unlearn
 
 # So small a model bears a higher rate than the default.

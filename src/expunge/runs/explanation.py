@@ -20,15 +20,14 @@ from ..evaluation.grad_cam import captum_attr, grad_cam, map_layer
 from ..evaluation.score import evaluating
 from ..models import load_weights
 from ..reporting.run.grad_cam_page import Look, Shown, render
-from ..reporting.templating import write_page
 from ..reporting.run.words import selection
+from ..reporting.templating import write_page
 from ..tasks import Classification
 from ..tasks.batches import unpack
 from .folder import SALT
 from .models import TrainedModel, Training, metadata
 from .prepare import prepare
-from .samples import SampleSetting
-from .samples import MODEL
+from .settings.samples import MODEL, SampleSetting
 from .unlearn import RECORD
 
 EXPLAIN_SCHEMA = "expunge.explain/1"
@@ -81,9 +80,7 @@ def explain(
         dataset = getattr(prepared.data, group)
         labels = prepared.task.labels(dataset)
         assert labels is not None  # _check_task saw to it
-        places = choose(
-            labels, images, derive_seed(config.seed, "explain", group)
-        )
+        places = choose(labels, images, derive_seed(config.seed, "explain", group))
         shown = _look(prepared, task, models, group, places, layer)
         rows += shown
         listed += [_listed(prepared, one, group, at) for one, at in zip(shown, places, strict=True)]

@@ -35,9 +35,7 @@ class OutputFolder:
         InputError: If the folder cannot be written, or the disk has too little space.
     """
 
-    def __init__(
-        self, path: str | Path, needed: int, results: Sequence[str] = RESULTS
-    ) -> None:
+    def __init__(self, path: str | Path, needed: int, results: Sequence[str] = RESULTS) -> None:
         self.path = Path(path)
         self._made: list[Path] = []
         self._own_salt = False

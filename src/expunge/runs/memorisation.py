@@ -26,10 +26,10 @@ from ..evaluation import score_sets
 from ..metrics import SetScores, memorisation_scores
 from ..training import Recipe
 from .folder import OutputFile
-from .loaded import Loaded, reading
 from .models import Options, Training, metadata, train_now
 from .prepare import load
 from .queue import listener
+from .settings.loaded import Loaded, reading
 from .store import Store
 
 MEMORISATION_SCHEMA = "expunge.memorisation/1"

@@ -118,7 +118,11 @@ class TrainedModel:
     def load(self) -> nn.Module:
         """A copy of one's own."""
         model = self._load()
-        return model.to(memory_format=self._layout) if self._layout != torch.contiguous_format else model
+        return (
+            model.to(memory_format=self._layout)
+            if self._layout != torch.contiguous_format
+            else model
+        )
 
 
 def train_or_take(training: Training, shelf: Shelf, options: Options) -> TrainedModel:

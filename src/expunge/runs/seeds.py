@@ -9,8 +9,8 @@ from typing import Any
 from ..config import Config
 from ..core.checkpoint import write_whole
 from ..core.errors import InputError
-from ..core.schemas.record import Record
 from ..core.run import Log
+from ..core.schemas.record import Record
 from .folder import OutputFolder
 from .models import Options
 from .prepare import load, prepare

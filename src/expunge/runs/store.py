@@ -27,7 +27,7 @@ def key_of(*parts: object) -> str:
 
 
 class Store:
-    """One folder: ``nets``, ``results``, ``trials``, ``fleet``, and ``running`` for what is not done.
+    """One folder: ``nets``, ``results``, ``trials``, ``fleet``, ``running`` (unfinished).
 
     Args:
         folder: Made when something is written. Several processes may share it.

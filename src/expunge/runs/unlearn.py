@@ -12,8 +12,8 @@ from ..reporting import report
 from .folder import OutputFolder
 from .models import Options, TrainedModel, Training, metadata, train_or_take
 from .prepare import load_setting, setting_of
-from .samples import MODEL
-from .setting import Setting
+from .settings.samples import MODEL
+from .settings.setting import Setting
 
 RECORD, REPORT, LATENTS = "record.json", "report.html", "latents"
 
@@ -63,9 +63,7 @@ def start_of(setting: Setting, folder: OutputFolder, options: Options) -> Traine
     return train_or_take(made, folder, options) if isinstance(made, Training) else made
 
 
-def references_of(
-    setting: Setting, folder: OutputFolder, options: Options
-) -> list[TrainedModel]:
+def references_of(setting: Setting, folder: OutputFolder, options: Options) -> list[TrainedModel]:
     """Independent models that never saw the forget set, trained by the original's recipe.
 
     Kept as ``retrained-1.safetensors``, ``retrained-2.safetensors``.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from expunge.bench import load_bench
-from expunge.bench.config import Setting
+from expunge.bench.grid import Cell
 from expunge.methods import METHODS, SalUn, Scissorhands
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
@@ -25,8 +25,8 @@ REQUIRED = (
 
 
 @cache
-def settings(name: str) -> list[Setting]:
-    return load_bench(CONFIGS / f"{name}.toml").settings
+def settings(name: str) -> list[Cell]:
+    return load_bench(CONFIGS / f"{name}.toml").cells
 
 
 def methods_of(name: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from expunge.bench import load_word_bench
+from expunge.bench import load_bench
 from expunge.config import json_schema, load_config, load_erase, parse_config
 from expunge.config.load import parse_value
 from expunge.core.errors import ConfigError
 from expunge.core.schemas.problems import show
 from expunge.methods import METHODS, FineTune, SalUn, Scissorhands
 from expunge.runs import demo_config
+from expunge.runs.settings.scenes import scene_concepts
 from expunge.training import RECIPES
 
 GOOD: dict[str, Any] = {
@@ -25,7 +26,7 @@ SHIPPED = sorted((Path(__file__).resolve().parents[3] / "configs").glob("*.toml"
 def kind(path: Path) -> str:
     """What a shipped file is for; benches are read by test_bench_configs."""
     keys = tomllib.loads(path.read_text())
-    marks = {"scenario": "bench", "kind": "words", "forget": "erase"}
+    marks = {"scenario": "bench", "kind": "generators", "forget": "erase"}
     return next((name for mark, name in marks.items() if mark in keys), "run")
 
 
@@ -49,32 +50,31 @@ def test_configs_are_shipped() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_config_is_loaded(path: Path, data_folder: Path) -> None:
     config = load_config(path)
-    assert config.build_method() == METHODS[config.method["name"]]()
+    if path.stem != "language-toy":  # whose settings were chosen by hand, and it says so
+        assert config.build_method() == METHODS[config.method["name"]]()
     assert (config.build_recipe() is None) == (config.model.weights is not None)
 
 
-@pytest.mark.parametrize("path", [p for p in SHIPPED if kind(p) == "words"], ids=lambda p: p.stem)
-def test_every_shipped_bench_of_words_is_loaded(path: Path) -> None:
-    pytest.importorskip("diffusers")
-    from expunge.bench.words.jobs import word_jobs
-    from expunge.models.diffusion import small_imagenette as imagenette
-    from expunge.models.diffusion import tiny_digits as digits_in_words
-
-    plan = load_word_bench(path)
-    photographs, digits = imagenette.NAMES, digits_in_words.NAMES
+@pytest.mark.parametrize(
+    "path", [p for p in SHIPPED if kind(p) == "generators"], ids=lambda p: p.stem
+)
+def test_every_shipped_bench_of_generators_is_loaded(path: Path) -> None:
+    plan = load_bench(path)
+    photographs, digits = scene_concepts("imagenette64"), scene_concepts("digits")
     compared = {"Scissorhands", "SalUn", "Selective Amnesia", "Fine-tuning"}
     probed = {"Scissorhands", "Scissorhands, no trim", "SalUn", "ESD-x"}
-    names, words, methods, seeds = {
+    names, concepts, methods, seeds = {
         "words-imagenette64": (photographs, photographs, {*compared, "ESD-x"}, {0, 1, 2}),
         "words-imagenette64-probes": (photographs, ("church", "garbage truck"), probed, {0}),
         "classes-digits": (digits, ("three", "six", "eight"), {*compared, "ESD-u"}, {0, 1, 2}),
     }[path.stem]
-    jobs = word_jobs(plan, names)
-    assert {job.word for job in jobs} == {"", *words}
-    # The first three words have every method.
-    every = {job.method for job in jobs if job.word == (plan.config.words or [""])[0]}
+    assert set(concepts) <= set(names)
+    assert {job.cell.scenario for job in plan.jobs} == {"", *concepts}
+    # The first three concepts have every method.
+    first = next(job.cell.scenario for job in plan.jobs if job.cell.scenario)
+    every = {job.method for job in plan.jobs if job.cell.scenario == first}
     assert {"retrained", *methods} <= every
-    assert {job.seed for job in jobs if job.method == "Scissorhands"} == seeds
+    assert {job.seed for job in plan.jobs if job.method == "Scissorhands"} == seeds
 
 
 @pytest.mark.parametrize("path", [p for p in SHIPPED if kind(p) == "erase"], ids=lambda p: p.stem)

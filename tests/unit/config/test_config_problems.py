@@ -43,7 +43,7 @@ def test_all_problems_are_reported_at_once() -> None:
     assert "data.forget.sed: unknown key; did you mean 'seed'?; known are kind, frac" in text
     assert "model.name: expected text in quotes, got 3" in text
     assert "model.weights: the environment variable NO_SUCH_VARIABLE" in text
-    recipes = "denoiser, paper, quick, small-ddpm, small-diffusion, speedrun"
+    recipes = "denoiser, paper, quick, small-ddpm, small-diffusion, small-language, speedrun"
     assert f"training.recipe: expected one of {recipes}; got" in text
     assert "method.trimm: unknown key; did you mean 'trim'?; known are trim" in text
     assert "method.epochs: expected epochs > 0, got 0" in text

@@ -23,7 +23,7 @@ from expunge import (
     read_answers,
     select_forget,
 )
-from expunge.core.data import BatchedSet
+from expunge.core.capabilities import makes_batches
 
 ROWS = [
     {"key": "a", "person": "Ada", "prompt": "Where does Ada live ?", "answer": "Oslo"},
@@ -61,7 +61,7 @@ def test_a_batch_tells_answers_from_prompts_and_padding() -> None:
 
 def test_a_batch_is_as_wide_as_its_longest_sample() -> None:
     dataset = small()
-    assert isinstance(dataset, BatchedSet)
+    assert makes_batches(dataset)
     assert dataset.batch(torch.tensor([0]), None)["labels"].tolist() == [[-100, -100, 6, 3]]
     assert dataset[0]["labels"].tolist() == [-100, -100, 6, 3, -100]
     assert dataset[-1]["input_ids"].tolist() == [2, 5, 7, 8, 3]

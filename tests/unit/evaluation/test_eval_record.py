@@ -2,10 +2,13 @@
 
 import base64
 import copy
+import gc
 import io
 import json
 import re
-from dataclasses import replace
+import weakref
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +21,28 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from expunge.core import InputError, Record, Unlearned, UnlearningData, model_digest
+from expunge.core.codes import Code
 from expunge.core.guard import Health
+from expunge.core.schemas.record import Notice, Request
 from expunge.data.images.image_set import Augmentation, ImageSet
-from expunge.evaluation import NOT_A_PROOF, Relearning, evaluate, relearn_curve, score_model
+from expunge.evaluation import NOT_A_PROOF, Facts, Relearning, evaluate, relearn_curve, score_model
 from expunge.metrics import average_gap
 from expunge.tasks import Classification
 
 SHORT = Relearning(steps=(0, 2))
+FACTS = Facts(
+    request=Request(
+        spec={"kind": "random", "fraction": 0.1, "seed": 0}, found=24, commitment="ab" * 32
+    ),
+    data_name="blobs",
+    model_name="mlp",
+    classes=["red", "green", "blue"],
+    fingerprint="cd" * 32,
+    train_seconds=3.0,
+    retrain_seconds=2.0,
+    retrain_recipe="quick",
+    command="expunge unlearn blobs.toml",
+)
 
 
 @pytest.fixture
@@ -39,24 +57,59 @@ def record(
         original=blob_model,
         data=blobs,
         retrained=retrained,
-        fresh=make_mlp(5),
-        request={"kind": "random", "fraction": 0.1, "seed": 0, "ids": torch.tensor([1, 2])},
-        digest="ab" * 32,
-        data_name="blobs",
-        model_name="mlp",
-        classes=["red", "green", "blue"],
-        fingerprint="cd" * 32,
-        train_seconds=3.0,
-        retrain_seconds=2.0,
-        retrain_recipe="quick",
+        untrained=make_mlp(5),
+        facts=FACTS,
         relearn=SHORT,
-        command="expunge unlearn blobs.toml",
     )
 
 
+def test_facts_as_single_arguments_work_for_one_more_release(
+    record: Record, result: Unlearned, blob_model: nn.Module, blobs: UnlearningData
+) -> None:
+    given = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
+    request = given.pop("request")
+    given |= {"request": request.spec, "digest": request.commitment}
+    known = {name: value for name, value in given.items() if value is not None}
+    with pytest.warns(DeprecationWarning, match=r"pass facts=expunge\.Facts"):
+        former = evaluate(result, original=blob_model, data=blobs, relearn=False, **known)
+    assert (former.request, former.data) == (record.request, record.data)
+    assert former.command == record.command
+    for wrong in ({"dat_name": "x"}, {"facts": FACTS, "data_name": "x"}):
+        with pytest.raises(InputError, match=r"did you mean 'data_name'|as a field of facts"):
+            evaluate(result, original=blob_model, data=blobs, **wrong)
+
+
+def test_models_may_be_loaded_one_at_a_time(
+    result: Unlearned, blob_model: nn.Module, blobs: UnlearningData, retrained: list[nn.Module]
+) -> None:
+    alive: list[weakref.ref[nn.Module]] = []
+    most = 0
+
+    def loader(model: nn.Module) -> Callable[[], nn.Module]:
+        def load() -> nn.Module:
+            nonlocal most
+            gc.collect()
+            alive.append(weakref.ref(found := copy.deepcopy(model)))
+            most = max(most, sum(one() is not None for one in alive))
+            return found
+
+        return load
+
+    lazy = evaluate(
+        result, original=loader(blob_model), data=blobs, untrained=loader(make_mlp(5)),
+        retrained=[loader(one) for one in retrained], relearn=SHORT,
+    )  # fmt: skip
+    assert (len(alive), most) == (4, 1)  # besides the unlearned model that was given
+    eager = evaluate(
+        result, original=blob_model, data=blobs, untrained=make_mlp(5), retrained=retrained,
+        relearn=SHORT,
+    )  # fmt: skip
+    assert lazy.model_copy(update={"created": ""}) == eager.model_copy(update={"created": ""})
+
+
 def test_what_was_given_is_in_the_record(record: Record, result: Unlearned) -> None:
-    assert record.request.forget == {"kind": "random", "fraction": 0.1, "seed": 0, "ids": [1, 2]}
-    assert (record.request.size, record.request.digest) == (24, "ab" * 32)
+    assert record.request.spec == {"kind": "random", "fraction": 0.1, "seed": 0}
+    assert (record.request.found, record.request.commitment) == (24, "ab" * 32)
     assert (record.data.name, record.data.classes) == ("blobs", ["red", "green", "blue"])
     assert record.data.sizes == {"forget": 24, "retain": 120, "validation": 48, "test": 48}
     assert record.data.fingerprint == "cd" * 32
@@ -101,9 +154,9 @@ def test_details_fit_the_scores(record: Record, blobs: UnlearningData) -> None:
             "retain": 120,
             "test": 48,
         }
-    assert [change.name for change in record.per_class] == ["red", "green", "blue"]
+    assert list(record.per_class) == ["red", "green", "blue"]
     for model in ("original", "unlearned", "retrained"):  # classes are equally frequent
-        mean = sum(getattr(change, model) for change in record.per_class) / 3
+        mean = sum(one[model] for one in record.per_class.values()) / 3
         assert mean == pytest.approx(record.scores[model]["test_accuracy"])
     assert record.samples == []  # points cannot be drawn
 
@@ -112,7 +165,7 @@ def test_relearn_curves_of_all_models(
     record: Record, blob_model: nn.Module, blobs: UnlearningData, task: Classification
 ) -> None:
     assert record.relearn is not None
-    assert set(record.relearn.curves) == {"original", "unlearned", "retrained", "fresh"}
+    assert set(record.relearn.curves) == {"original", "unlearned", "retrained", "untrained"}
     assert record.relearn.steps == [0, 2]
     expected = relearn_curve(blob_model, task, blobs, steps=(0, 2))
     assert record.relearn.curves["original"] == expected
@@ -166,7 +219,7 @@ def test_without_reference_and_test_set_the_record_says_null(
     assert set(record.scores) == {"original", "unlearned"}
     assert record.cost.rte is None
     assert record.relearn is None
-    assert record.per_class == []
+    assert record.per_class == {}
     assert record.verdict.status == "cannot tell"
     assert json.loads(record.to_json())["scores"]["unlearned"]["mia"] is None
 
@@ -192,11 +245,11 @@ def test_a_task_without_classes() -> None:
     assert record.scores["unlearned"]["forget_accuracy"] is None
     assert record.scores["unlearned"]["forget_loss"] is not None
     assert record.relearn is None
-    assert not any("relearn" in warning for warning in record.warnings)
+    assert all(one.code != Code.NO_RELEARN_CURVE for one in record.warnings)
     assert record.distributions is not None
     assert record.distributions.quantity == "loss"
     assert sum(record.distributions.counts["retrained"]["test"]) == 10
-    assert record.per_class == []
+    assert record.per_class == {}
     assert record.verdict.status == "cannot tell"
     assert Record.model_validate_json(record.to_json()) == record
 
@@ -210,10 +263,9 @@ def test_a_forgotten_class(
     assert record.relearn is not None
     assert record.relearn.measured_on.endswith("unseen samples of the forgotten classes")
     assert record.relearn.curves["retrained"][0] == 0.0
-    assert [change.label for change in record.per_class] == [0, 1, 2]
-    assert record.per_class[0].name == "0"
-    assert record.per_class[0].retrained == 0.0
-    kept = [change.retrained for change in record.per_class[1:]]
+    assert list(record.per_class) == ["0", "1", "2"]
+    assert record.per_class["0"]["retrained"] == 0.0
+    kept = [record.per_class[name]["retrained"] for name in ("1", "2")]
     assert record.scores["retrained"]["test_accuracy"] == pytest.approx(sum(kept) / 2)  # type: ignore[arg-type]
     assert record.distributions is not None
     assert sum(record.distributions.counts["original"]["test"]) == 32
@@ -274,7 +326,9 @@ def test_a_model_that_breaks_while_relearning_is_a_warning(
         result, original=blob_model, data=blobs, relearn=Relearning(steps=(0, 30), lr=1e30)
     )
     assert record.relearn is None
-    assert record.warnings[-1].startswith("the relearn curve was left out: the loss became")
+    last = record.warnings[-1]
+    assert last.code == Code.NO_RELEARN_CURVE
+    assert last.text.startswith("the relearn curve was left out: the loss became")
     assert result.warnings != record.warnings
 
 
@@ -284,7 +338,9 @@ def test_the_words_of_a_warning_do_not_decide(
 ) -> None:
     still = run_method(blob_model, blobs, task, Ascend(lr=1e-7))
     assert not still.changed
-    said = replace(still, warnings=[reword(text) for text in still.warnings])
+    said = replace(
+        still, warnings=[Notice(code=one.code, text=reword(one.text)) for one in still.warnings]
+    )
     record = evaluate(said, original=blob_model, data=blobs, relearn=False)
     assert record.verdict.status == "fail"
     health = {**still.health, "before": {**still.health["before"], "forget": Health(9.0, 0.0)}}

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from expunge.core import ModelError, UnlearningData, model_digest
-from expunge.core.schemas.record import Scores
 from expunge.evaluation import score_model, score_sets
 from expunge.evaluation.score import evaluating, judged_test, on_device
 from expunge.metrics import SetScores, membership_svc, summarise
@@ -129,11 +128,8 @@ def test_a_task_without_classes_has_losses_only(blobs: UnlearningData) -> None:
     scores = score_model(model, data, MeanSquare(), precision="fp32")
     expected = model(points.tensors[0]).square().mean().item()
     assert scores["forget_loss"] == pytest.approx(expected, rel=1e-5)
-    assert scores == Scores(
-        forget_loss=scores["forget_loss"],
-        retain_loss=scores["retain_loss"],
-        test_loss=scores["test_loss"],
-    )
+    known = {name for name, value in scores.items() if value is not None}
+    assert known == {"forget_loss", "retain_loss", "test_loss"}
 
 
 def test_without_a_test_set(

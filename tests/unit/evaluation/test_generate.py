@@ -80,7 +80,9 @@ def test_a_broken_model_is_named() -> None:
     broken = make_pipeline(0)
     with torch.no_grad():
         broken.unet.conv_out.weight.fill_(float("nan"))
-    with pytest.raises(ModelError, match="PixelPipeline drew NaN or infinite pixels; load it in"):
+    with pytest.raises(
+        ModelError, match="PixelPipeline generated NaN or infinite pixels; load it in"
+    ):
         generate(broken, ["one"], [0], **QUICK)
 
 
@@ -107,15 +109,15 @@ def test_the_record_keeps_pictures_of_equal_seeds(
     pipelines: dict[str, Any], judge: ImageJudge
 ) -> None:
     found = evaluate_generator(records.minimal(), pipelines, PLAN, judge=judge)
-    assert len(found.drawings) == 4 * 2
-    assert {one.seed for one in found.drawings} == {0, 1}
-    shown = found.drawings[1]
+    assert len(found.generated) == 4 * 2
+    assert {one.seed for one in found.generated} == {0, 1}
+    shown = found.generated[1]
     png = Image.open(io.BytesIO(base64.b64decode(shown.png["unlearned"])))
     again = (
         generate(pipelines["unlearned"], [shown.prompt], [shown.seed], **QUICK)[0, 0].int().numpy()
     )
     assert np.abs(np.asarray(png).astype(int) - again).max() <= 1
-    assert set(shown.seen.values()) <= {"dark", "bright"}
+    assert set(shown.predicted.values()) <= {"dark", "bright"}
     assert found.generation_protocol["accuracy of the judge in %"] == 99.0
     assert type(found).model_validate_json(found.to_json()) == found
 
@@ -126,9 +128,9 @@ def test_without_a_judge_there_are_pictures_and_no_verdict(pipelines: dict[str, 
     )
     found = evaluate_generator(before, pipelines, PLAN)
     assert found.verdict.status == "cannot tell"
-    assert "No classifier has looked" in found.verdict.reasons[0]
+    assert "No classifier has judged" in found.verdict.reasons[0]
     assert (found.prompts, found.scores) == ([], before.scores)
-    assert found.drawings[0].seen == {}
+    assert found.generated[0].predicted == {}
 
 
 def test_a_label_that_the_judge_does_not_know_is_refused(judge: ImageJudge) -> None:
@@ -167,4 +169,4 @@ def test_a_judge_says_what_does_not_fit(judge: ImageJudge) -> None:
         judge.predict(torch.zeros(2, 1, 4, 4))
     three = ImageJudge(ByBrightness(), ["a", "b", "c"], mean=[0.0], std=[1.0], name="mine")
     with pytest.raises(InputError, match="judge mine gives 2 logits for its 3 classes"):
-        three.look(torch.zeros(2, 1, 4, 4, dtype=torch.uint8))
+        three.predict(torch.zeros(2, 1, 4, 4, dtype=torch.uint8))

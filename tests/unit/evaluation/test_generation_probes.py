@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("diffusers")
 
-from tests.unit.evaluation.test_drawing import PLAN, ByBrightness
+from tests.unit.evaluation.test_generate import PLAN, ByBrightness
 from tests.unit.report import records
 
 from expunge import (
@@ -15,7 +15,7 @@ from expunge import (
     GeneratorRelearning,
     ImageJudge,
     Prompt,
-    draw,
+    generate,
     probe_generator,
     relearn_generator,
     with_denoiser,
@@ -56,7 +56,7 @@ class Tally(torch.nn.Module):
 def test_the_original_takes_the_noisiest_levels(pipelines: dict[str, Any]) -> None:
     first, then = Tally(pipelines["original"].unet), Tally(pipelines["unlearned"].unet)
     relayed = with_relay(with_denoiser(pipelines["unlearned"], then), first, 0.4)
-    draw(relayed, ["three"], [1], **QUICK)
+    generate(relayed, ["three"], [1], **QUICK)
     scheduler = relayed.scheduler
     scheduler.set_timesteps(4)
     times = scheduler.timesteps.tolist()
@@ -68,8 +68,8 @@ def test_the_original_takes_the_noisiest_levels(pipelines: dict[str, Any]) -> No
 
 def test_models_that_agree_draw_the_same_whoever_begins(pipelines: dict[str, Any]) -> None:
     one = pipelines["original"]
-    alone = draw(one, ["three"], [1], **QUICK)
-    assert torch.equal(draw(with_relay(one, one.unet, 0.5), ["three"], [1], **QUICK), alone)
+    alone = generate(one, ["three"], [1], **QUICK)
+    assert torch.equal(generate(with_relay(one, one.unet, 0.5), ["three"], [1], **QUICK), alone)
     assert isinstance(with_relay(one, one.unet, 0.5).unet, Relay)
     assert one.unet.config.sample_size == with_relay(one, one.unet, 0.5).unet.config.sample_size
 
@@ -99,7 +99,7 @@ def test_shares_are_those_that_one_counts(pipelines: dict[str, Any], judge: Imag
         ("plain", 0.0), ("completion", 0.4), ("noise", 0.5),
     ]  # fmt: skip
     helped = with_relay(pipelines["unlearned"], pipelines["original"].unet, 0.4)
-    drawn = draw(helped, ["the number three"] * 6, range(6), steps=2, guidance=1.5)
+    drawn = generate(helped, ["the number three"] * 6, range(6), steps=2, guidance=1.5)
     dark = (drawn.float().mean((1, 2, 3)) / 255 < 0.5).double().mean()
     assert found[1].recognised["unlearned"] == pytest.approx(100 * float(dark))
     # The original is no help to itself.
@@ -123,7 +123,7 @@ def test_what_is_taught_is_drawn_again(judge: ImageJudge) -> None:
     start, end = found.curves["unlearned"]
     assert start < 20
     assert end > start + 40, (start, end)
-    assert found.measured_on == '6 drawings of "the number three"'
+    assert found.measured_on == '6 images of "the number three"'
     assert all(torch.equal(before[n], v) for n, v in pipeline.unet.state_dict().items())
 
 

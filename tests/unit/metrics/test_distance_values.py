@@ -27,13 +27,13 @@ ORIGINAL = Scores(forget_accuracy=100, retain_accuracy=99, test_accuracy=94, mia
 def test_tow_is_the_product_of_three_closenesses() -> None:
     assert tug_of_war(ORIGINAL, RETRAIN) == pytest.approx(0.9 * 0.99 * 0.98)
     assert tug_of_war(RETRAIN, RETRAIN) == 1.0
-    lost = RETRAIN.model_copy(update={"retain_accuracy": 0})
+    lost = RETRAIN | {"retain_accuracy": 0}
     assert tug_of_war(lost, RETRAIN) == 0.0
 
 
 @pytest.mark.parametrize("missing", TOW_FIELDS)
 def test_tow_is_unknown_if_one_of_the_three_is(missing: str) -> None:
-    holed = ORIGINAL.model_copy(update={missing: None})
+    holed = ORIGINAL | {missing: None}
     assert tug_of_war(holed, RETRAIN) is None
     assert tug_of_war(RETRAIN, holed) is None
 

@@ -42,25 +42,25 @@ def test_gap_of_the_reference_to_itself_is_zero() -> None:
 
 @pytest.mark.parametrize("missing", GAP_FIELDS)
 def test_gap_is_unknown_if_one_of_the_four_is(missing: str) -> None:
-    holed = ORIGINAL.model_copy(update={missing: None})
+    holed = ORIGINAL | {missing: None}
     assert average_gap(holed, RETRAIN) is None
     assert average_gap(RETRAIN, holed) is None
 
 
 def test_losses_do_not_count_in_the_gap() -> None:
-    far = RETRAIN.model_copy(update={"test_loss": 9.0})
+    far = RETRAIN | {"test_loss": 9.0}
     assert average_gap(far, RETRAIN) == 0.0
 
 
 def test_mean_of_several_references() -> None:
     mean = mean_scores([ORIGINAL, RETRAIN])
     assert (mean["forget_accuracy"], mean["mia"], mean["test_loss"]) == (96, 7, pytest.approx(0.4))
-    assert mean["retain_loss"] is None
+    assert "retain_loss" not in mean
     assert mean_scores([RETRAIN]) == RETRAIN
 
 
 def test_mean_is_unknown_where_one_model_has_no_value() -> None:
-    assert mean_scores([RETRAIN, RETRAIN.model_copy(update={"mia": None})])["mia"] is None
+    assert mean_scores([RETRAIN, (RETRAIN | {"mia": None})])["mia"] is None
 
 
 def test_mean_of_no_model_is_an_error() -> None:

@@ -2,8 +2,9 @@
 
 from ...core.schemas.results import Bench, Tuning
 from ..formats import clip, count, plain, plural
+from .flags import FLOOR_FACTOR, FLOOR_SLACK
 from .row import Section
-from .rows import FIRST, FLOOR_FACTOR, FLOOR_SLACK, planned_seeds
+from .rows import FIRST, planned_seeds
 
 NOT_RECORDED = "not recorded"
 READING = (

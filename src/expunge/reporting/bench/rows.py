@@ -19,10 +19,10 @@ from ...metrics import (
 )
 from ..formats import known
 from .efficiency import paper_ratio
+from .flags import flagged
 from .row import Row, Section, Stat, stat
 
 FIRST, SECOND = 1, 2
-FLOOR_FACTOR, FLOOR_SLACK = 1.5, 0.5
 _NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
 SCORES = (
     *(metric.name for metric in METRICS.values() if metric.of), "synonym_accuracy", "fid",
@@ -105,7 +105,7 @@ def _section(
         row = _with_paper_rte(row, ratio)
         found.append(_with_relearn_time(row, results, before))
     floor = next((row.avg_gap for row in found if row.number == SECOND), None)
-    return Section(*place, _flagged(found, floor), floor, fastest)
+    return Section(*place, flagged(found, floor), floor, fastest)
 
 
 def _wanted(bench: Bench, place: tuple[str, str, str]) -> list[tuple[Kind, int, str]]:
@@ -253,28 +253,6 @@ def _curve(results: Sequence[Result]) -> tuple[tuple[int, Stat], ...]:
             for step, accuracy in zip(steps, one.relearn_curve, strict=False):
                 values.setdefault(step, []).append(accuracy)
     return tuple((step, mean) for step in sorted(values) if (mean := stat(values[step])))
-
-
-def _flagged(found: Sequence[Row], floor: Stat | None) -> list[Row]:
-    original = next((row.avg_gap for row in found if row.kind == "original"), None)
-    gaps = [row.avg_gap for row in found if row.kind == "unlearned" and row.avg_gap]
-    # A method that is judged on fewer seeds than others may owe its place to the easy ones.
-    most = max((gap.n for gap in gaps), default=0)
-    least = min((gap.mean for gap in gaps if gap.n == most), default=None)
-    limit = FLOOR_FACTOR * floor.mean + FLOOR_SLACK if floor else None
-    done = []
-    for row in found:
-        gap, rte = row.avg_gap, row.stats.get("rte")
-        if row.kind == "unlearned":
-            row = replace(  # noqa: PLW2901  the same row, completed
-                row,
-                slower=rte is not None and rte.mean >= 1,
-                best=gap is not None and gap.n == most and gap.mean == least,
-                within_floor=gap is not None and limit is not None and gap.mean <= limit,
-                worse_than_original=bool(gap and original and gap.mean > original.mean),
-            )
-        done.append(row)
-    return done
 
 
 def _label(kind: Kind, number: int, method: str) -> str:

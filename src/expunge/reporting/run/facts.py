@@ -19,7 +19,8 @@ from ..formats import (
     share,
     size,
 )
-from .words import not_known, trained_on
+from .missing import not_known
+from .words import trained_on
 
 
 @dataclass(frozen=True)
@@ -111,44 +112,50 @@ def _fact(
 
 def provenance(record: Record) -> list[Fact]:
     """Who wants to check the run needs these."""
-    model, data = record.model, record.data
-    same = model.sha256_before == model.sha256_after
-    sizes = ", ".join(f"{key} {count(value)}" for key, value in data.sizes.items())
     return [
-        Fact(
-            "Model",
-            clip(model.name) or None,
-            plural(model.parameters or 0, "parameter"),
-            not_known("name"),
-        ),
-        Fact(
-            "Weights before, SHA-256", model.sha256_before and clip(model.sha256_before), code=True
-        ),
-        Fact(
-            "Weights after, SHA-256",
-            model.sha256_after and clip(model.sha256_after),
-            "identical: the weights were not changed" if same else "",
-            code=True,
-        ),
-        Fact("Data", clip(data.name) or None, sizes, not_known("name")),
-        Fact(
-            "Data fingerprint, SHA-256",
-            data.fingerprint and clip(data.fingerprint),
-            missing=not_known("fingerprint"),
-            code=True,
-        ),
-        Fact(
-            "Commitment to the request, SHA-256",
-            record.request.commitment and clip(record.request.commitment),
-            "over the sorted, salted ids of the records to forget"
-            if record.request.commitment
-            else "",
-            not_known("commitment"),
-            code=True,
-        ),
+        *_model_facts(record),
+        *_data_facts(record),
         Fact("Selection", plain(record.request.spec)),
         Fact("Method", clip(record.method.name)),
         Fact("Seed", plain(record.method.seed)),
         Fact("Precision", clip(record.method.precision or "") or None),
         Fact("Record written", moment(record.created), clip(record.schema_)),
     ]
+
+
+def _model_facts(record: Record) -> list[Fact]:
+    model = record.model
+    same = "identical: the weights were not changed" if _same_weights(record) else ""
+    size = plural(model.parameters or 0, "parameter")
+    return [
+        Fact("Model", clip(model.name) or None, size, not_known("name")),
+        Fact("Weights before, SHA-256", _short(model.sha256_before), code=True),
+        Fact("Weights after, SHA-256", _short(model.sha256_after), same, code=True),
+    ]
+
+
+def _data_facts(record: Record) -> list[Fact]:
+    data, commitment = record.data, record.request.commitment
+    sizes = ", ".join(f"{key} {count(value)}" for key, value in data.sizes.items())
+    about = "over the sorted, salted ids of the records to forget" if commitment else ""
+    missing = not_known("fingerprint")
+    return [
+        Fact("Data", clip(data.name) or None, sizes, not_known("name")),
+        Fact("Data fingerprint, SHA-256", _short(data.fingerprint), missing=missing, code=True),
+        Fact(
+            "Commitment to the request, SHA-256",
+            _short(commitment),
+            about,
+            not_known("commitment"),
+            code=True,
+        ),
+    ]
+
+
+def _same_weights(record: Record) -> bool:
+    before, after = record.model.sha256_before, record.model.sha256_after
+    return before is not None and before == after
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else clip(text)

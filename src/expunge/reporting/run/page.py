@@ -12,6 +12,7 @@ from . import generated
 from .classes import class_figure
 from .facts import cost, provenance, tiles
 from .histograms import distribution_figure
+from .missing import not_known
 from .plots import relearn_figure, score_figure
 from .png import checked
 from .repair import repair_figures
@@ -24,7 +25,6 @@ from .words import (
     asked,
     headline,
     model_name,
-    not_known,
     score_text,
     verdict,
 )

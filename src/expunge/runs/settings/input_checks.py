@@ -4,14 +4,14 @@ from typing import Any
 
 import torch
 
-from ..core.capabilities import ChecksLabels
-from ..core.data import fetch
-from ..core.errors import DataError
-from ..data import Bundle, ImageSet
-from ..data.bundle import ids_of
-from ..models import Network
-from ..core.task import Task
-from ..tasks.batches import unpack
+from ...core.capabilities import ChecksLabels
+from ...core.data import fetch
+from ...core.errors import DataError
+from ...core.task import Task
+from ...data import Bundle, ImageSet
+from ...data.bundle import ids_of
+from ...models import Network
+from ...tasks.batches import unpack
 
 _CHUNK = 500
 

@@ -7,13 +7,13 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from ..core.checkpoint import write_whole
-from ..core.checks import check_choice
-from ..core.unlearn import model_digest
-from ..data import LatentSet, decode_latents, encode_images, load_source
-from ..data.images.image_set import ImageSet
-from ..training import RECIPES
-from ..models.diffusion import small_imagenette, tiny_digits
+from ...core.checkpoint import write_whole
+from ...core.checks import check_choice
+from ...core.unlearn import model_digest
+from ...data import LatentSet, decode_latents, encode_images, load_source
+from ...data.images.image_set import ImageSet
+from ...models.diffusion import small_imagenette, tiny_digits
+from ...training import RECIPES
 from .scene import JudgePlan, Scene
 
 

@@ -7,17 +7,17 @@ from functools import partial
 import torch
 from torch import nn
 
-from ..config import Config
-from ..core.capabilities import MovableSet, RenormalisedSet
-from ..core.data import fetch
-from ..core.errors import ConfigError, InputError, ModelError
-from ..core.guard import first_non_finite
-from ..core.task import Task
-from ..core.user_code import find_callable
-from ..data import Bundle, load_source, plant_canaries
-from ..models import Network, build_network, check_network, load_weights
-from ..tasks import Classification, Regression
-from ..tasks.batches import unpack
+from ...config import Config
+from ...core.capabilities import MovableSet, RenormalisedSet
+from ...core.data import fetch
+from ...core.errors import ConfigError, InputError, ModelError
+from ...core.guard import first_non_finite
+from ...core.task import Task
+from ...core.user_code import find_callable
+from ...data import Bundle, load_source, plant_canaries
+from ...models import Network, build_network, check_network, load_weights
+from ...tasks import Classification, Regression
+from ...tasks.batches import unpack
 from .input_checks import check_dataset, check_image_size
 from .loaded import Loaded, ModelSize, find_device
 
@@ -116,9 +116,7 @@ def _given(config: Config, fresh: Callable[[int], nn.Module]) -> nn.Module:
     return model
 
 
-def _on_device(
-    bundle: Bundle, config: Config, network: Network, device: torch.device
-) -> Bundle:
+def _on_device(bundle: Bundle, config: Config, network: Network, device: torch.device) -> Bundle:
     """Sets on the device, normalised as the network wants unless the config says otherwise."""
     changes = {}
     for name in SETS:

@@ -1,7 +1,7 @@
 """The setting of text-to-image models: a judge scores what they generate."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -9,41 +9,36 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..config.generator import GeneratorConfig
-from ..core.batches import derive_seed
-from ..core.data import Split, UnlearningData
-from ..core.guard import Guard
-from ..core.method import Method
-from ..core.precision import autocast
-from ..core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
-from ..core.schemas.results import Kind
-from ..core.unlearn import Unlearned
-from ..data import LatentSet
-from ..data.bundle import ids_of
-from ..evaluation import (
+from ...config.generator import GeneratorConfig
+from ...core.batches import derive_seed
+from ...core.data import Split, UnlearningData
+from ...core.guard import Guard
+from ...core.method import Method
+from ...core.precision import autocast
+from ...core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
+from ...core.schemas.results import Kind
+from ...core.unlearn import Unlearned
+from ...data import LatentSet
+from ...data.bundle import ids_of
+from ...evaluation import (
     Facts,
     GenerationPlan,
-    GeneratorRelearning,
-    ImageJudge,
-    Predictions,
     evaluate,
     evaluate_generator,
-    probe_generator,
-    relearn_generator,
     score_generator,
 )
-from ..evaluation.evaluate import now, versions
-from ..evaluation.generation.probes import assisted_probes, relearn_generators
-from ..models.diffusion.packages import quiet
-from ..tasks import Denoising, with_denoiser
-from ..training import RECIPES
-from .folder import write_folder
+from ...evaluation.evaluate import now, versions
+from ...models.diffusion.packages import quiet
+from ...tasks import Denoising, with_denoiser
+from ...training import RECIPES
+from ..folder import write_folder
+from ..models import TrainedModel, Training
+from ..store import key_of
+from .generator_probes import Probes
 from .loaded import find_device
-from .models import Options, Shelf, TrainedModel, Training, train_or_take
-from .scene import Scene, as_judge, denoiser_identity, denoiser_name, judge_training
-from .scenes import load_scene
+from .loaded_scene import LoadedScene
+from .scene import Scene, denoiser_identity, denoiser_name
 from .setting import Wanted
-from .store import key_of
 
 MEGABYTE = 1 << 20
 PIPELINE = "pipeline"
@@ -57,7 +52,7 @@ class GeneratorSetting:
     """
 
     config: GeneratorConfig
-    loaded: "LoadedScene"
+    loaded: LoadedScene
     base_seed: int
 
     @property
@@ -132,19 +127,18 @@ class GeneratorSetting:
         model: nn.Module = self.scene.make_pipeline(derive_seed(self.seed, "fresh") % 2**31).unet
         return model.to(self.device).eval()
 
-    def measure(
-        self, given: nn.Module, role: Kind, wanted: Wanted
-    ) -> Record:
+    def measure(self, given: nn.Module, role: Kind, wanted: Wanted) -> Record:
         """A record of one model by itself; see ``Setting``."""
         model = given
         pipeline, plan = self._pipeline(model), self._plan()
         with autocast(self.precision, self.device):
             scores, prompts = score_generator(
-                pipeline, plan, self.judge_model, self._real, role=role
+                pipeline, plan, self.loaded.judge, self.loaded.real(self.concept), role=role
             )
             found: dict[str, Any] = {"prompts": prompts}
-            if self.config.concept:
-                found |= self._probed(pipeline, plan, role, wanted)
+            if self._probes is not None and self.config.concept:
+                helper = wanted.original().model
+                found |= self._probes.of_one(role, pipeline, helper, plan)
         if self.config.concept:
             scores = scores | self._losses(model)
         return Record(
@@ -197,11 +191,11 @@ class GeneratorSetting:
             "unlearned": self._pipeline(result.model),
             **{role: self._pipeline(one.model) for role, one in retrained},
         }
-        plan, judge = self._plan(), self.judge_model
+        plan, judge = self._plan(), self.loaded.judge
         record = evaluate_generator(
             record, pipelines, plan, judge=judge, real=scene.real(self.concept)
         )
-        return self._probe(record, pipelines, plan)
+        return record if self._probes is None else self._probes.of_all(record, pipelines, plan)
 
     def key_parts(self, kind: Kind, number: int, wanted: Wanted) -> list[object]:
         """What names a result of a bench besides its schema; see ``Setting``."""
@@ -238,7 +232,9 @@ class GeneratorSetting:
         """Shares that the judge recognises, by which settings are tuned."""
         pipeline, plan = self._pipeline(model), self._plan()
         with autocast(self.precision, self.device):
-            return score_generator(pipeline, plan, self.judge_model, self._real)[0]
+            return score_generator(
+                pipeline, plan, self.loaded.judge, self.loaded.real(self.concept)
+            )[0]
 
     def needed_bytes(self) -> int:
         """What a run writes at most: models, a pipeline, checkpoints."""
@@ -257,14 +253,12 @@ class GeneratorSetting:
             write_folder(folder / PIPELINE, self._pipeline(result.model).save_pretrained)
 
     @property
-    def judge_model(self) -> ImageJudge:
-        """The classifier of the scene, trained when it is first needed."""
-        return self.loaded.judge
-
-    @cached_property
-    def _real(self) -> Predictions:
-        """What the judge predicts for real images of all but the concept."""
-        return self.loaded.real(self.concept)
+    def _probes(self) -> Probes | None:
+        """What is measured with assistance and after relearning; None if nothing is asked."""
+        asked = self.config.probes
+        if asked is None:
+            return None
+        return Probes(asked, self.loaded.judge, self.scene.task(), self.data)
 
     def _training(self, name: str, dataset: LatentSet, seed: int) -> Training:
         identity = denoiser_identity(self.scene, dataset, seed)
@@ -292,104 +286,12 @@ class GeneratorSetting:
             prompts=self.scene.prompts(self.concept), **self.config.drawing.model_dump()
         )
 
-    def _few(self, plan: GenerationPlan) -> GenerationPlan:
-        images = self.config.probes.images if self.config.probes else None
-        return plan if images is None else replace(plan, images=images)
-
-    def _attack(self) -> GeneratorRelearning | None:
-        asked = self.config.probes
-        if asked is None or not asked.relearn:
-            return None
-        return GeneratorRelearning(
-            steps=tuple(asked.relearn), lr=asked.lr, batch_size=asked.batch_size
-        )
-
-    def _probed(
-        self, pipeline: Any, plan: GenerationPlan, role: Kind, wanted: Wanted
-    ) -> dict[str, Any]:
-        """What is generated of the concept with assistance, and after relearning it."""
-        asked, judge = self.config.probes, self.judge_model
-        if asked is None:
-            return {}
-        plan = self._few(plan)
-        one: dict[str, Any] = {role: pipeline}
-        kinds = {"completion": asked.completion, "noise": asked.noise}
-        helper = wanted.original().model
-        found: dict[str, Any] = {
-            "generation_probes": assisted_probes(one, helper, plan, judge, kinds)
-        }
-        if (attack := self._attack()) is not None:
-            found["relearn"] = relearn_generators(
-                one, plan, judge, self.scene.task(), self.data, attack
-            )
-        return found
-
-    def _probe(self, record: Record, pipelines: Mapping[str, Any], plan: GenerationPlan) -> Record:
-        """The record with probes of all models but the second retrained one."""
-        asked, judge = self.config.probes, self.judge_model
-        if asked is None:
-            return record
-        probed = {role: one for role, one in pipelines.items() if role != "retrained_again"}
-        few = self._few(plan)
-        record = probe_generator(
-            record, probed, few, judge, completion=asked.completion, noise=asked.noise
-        )
-        if (attack := self._attack()) is None:
-            return record
-        return relearn_generator(record, probed, few, judge, self.scene.task(), self.data, attack)
-
     def _losses(self, model: nn.Module) -> Scores:
         health = Guard().measure(model, self.scene.task(), self.data, self.device)
         return {
             "forget_loss": health[Split.FORGET].loss,
             "retain_loss": health[Split.RETAIN].loss,
         }
-
-
-class LoadedScene:
-    """A scene, its judge, and what that predicts for real images, each computed once.
-
-    Args:
-        scene: Images, captions and models.
-        train: Gives the judge: trained, or taken where it was kept.
-    """
-
-    def __init__(self, scene: Scene, train: Callable[[], ImageJudge]) -> None:
-        self.scene, self._train = scene, train
-        self._real: dict[str, Predictions] = {}
-
-    @cached_property
-    def judge(self) -> ImageJudge:
-        """Trained, or taken where it was kept, when it is first needed."""
-        return self._train()
-
-    def real(self, concept: str) -> Predictions:
-        """Predictions for real images of all other concepts, for all methods alike."""
-        if concept not in self._real:
-            self._real[concept] = self.judge.predict(self.scene.real(concept))
-        return self._real[concept]
-
-
-def load_generator(
-    config: GeneratorConfig, shelf: Shelf, cache: Path, options: Options
-) -> LoadedScene:
-    """The scene of a config.
-
-    Args:
-        config: Names the scene.
-        shelf: Where its judge is kept.
-        cache: Folder where latents are kept.
-        options: How to carry out trainings.
-
-    Raises:
-        InputError: If there is no such scene, or a package or file is missing.
-    """
-    scene, device = load_scene(config.scene, cache), find_device(config.device)
-
-    def train() -> ImageJudge:
-        return as_judge(scene, train_or_take(judge_training(scene), shelf, options), device)
-
-    return LoadedScene(scene, train)
 
 
 def _denoiser(scene: Scene, seed: int) -> nn.Module:

@@ -1,0 +1,1 @@
+"""Settings: one request on one kind of model, from data to judge."""
