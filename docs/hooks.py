@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "scripts"))
 
@@ -31,17 +30,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_content(html: str, config: MkDocsConfig, **_: object) -> str:
     """Write plots into the page, and name the column in every cell of wide tables."""
-    folder = Path(config.docs_dir) / Path(page.file.src_uri).parent
-    html = _PLOT.sub(lambda match: _inlined(match, Path(config.docs_dir), folder), html)
+    plots = Path(config.docs_dir) / "results" / "plots"
+    html = _PLOT.sub(lambda match: _inlined(match, plots), html)
     return _TABLE.sub(lambda match: _labelled(match[0]), html)
 
 
-def _inlined(match: re.Match[str], docs: Path, folder: Path) -> str:
-    """The plot itself in place of its image; a page's own colours then hold in it."""
-    found = [path for path in docs.rglob(Path(match["src"]).name) if path.suffix == ".svg"]
-    svg = re.sub(r"<!--.*?-->|<style>.*?</style>", "", found[0].read_text(encoding="utf-8"), flags=re.DOTALL)
+def _inlined(match: re.Match[str], plots: Path) -> str:
+    """The plot itself in place of its image; the colours of the page then hold in it."""
+    svg = (plots / Path(match["src"]).name).read_text(encoding="utf-8")
+    svg = re.sub(r"<!--.*?-->|<style>.*?</style>", "", svg, flags=re.DOTALL)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{match["alt"]}" ', 1)
 
 
@@ -52,7 +51,7 @@ def _labelled(table: str) -> str:
     head, body = table.split("</thead>", 1)
     rows = body.split("<tr>")
     rows[1:] = [_row(row, names) for row in rows[1:]]
-    return head.replace("<table>", '<table data-wide>', 1) + "</thead>" + "<tr>".join(rows)
+    return head.replace("<table>", "<table data-wide>", 1) + "</thead>" + "<tr>".join(rows)
 
 
 def _row(row: str, names: list[str]) -> str:

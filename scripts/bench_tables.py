@@ -8,8 +8,9 @@ from expunge.core import InputError
 from expunge.core.schemas.results import Bench
 from expunge.reporting.bench.caption import facts
 from expunge.reporting.bench.concepts import concept_tables
+from expunge.reporting.bench.flags import FLOOR_FACTOR, FLOOR_SLACK
 from expunge.reporting.bench.row import Row, Section
-from expunge.reporting.bench.rows import FLOOR_FACTOR, FLOOR_SLACK, sections
+from expunge.reporting.bench.rows import sections
 from expunge.reporting.bench.tables import DASH, spread
 from expunge.reporting.formats import fixed, signed
 from plots import gap_plot, numbers, of_concepts, over_sections
@@ -38,7 +39,8 @@ SCORE_LEGEND = (
     "Accuracies and MIA in percent, the gap in points; the aim of each is the value of *Retrain*. "
     "RTE is the time over that of the fastest retrain. Bold: the smallest gap. \\* within the "
     f"floor: a gap of at most {FLOOR_FACTOR:g} times that of a second retrained model, and "
-    f"{FLOOR_SLACK:g} points. † slower than retraining. ‡ further from it than the untouched original."
+    f"{FLOOR_SLACK:g} points. † slower than retraining. ‡ further from it than the untouched "
+    "original."
 )
 
 
@@ -92,7 +94,9 @@ def short_table(bench: Bench) -> str:
 
 def overview(benches: dict[str, Bench]) -> str:
     """A row per bench: how far the original is, the closest method, and the floor."""
-    lines = _table_head(["Experiment", "Seeds", "Original", "Closest method", "Its gap", "Floor"], 1)
+    lines = _table_head(
+        ["Experiment", "Seeds", "Original", "Closest method", "Its gap", "Floor"], 1
+    )
     for name, (title, page) in PAGES.items():
         bench = one_of(benches, name)
         section = plotted(bench)
@@ -152,9 +156,7 @@ def narrow(text: str, most: int = MOST_COLUMNS) -> str:
         parts = -(-(len(rows[0]) - 1) // most)
         size = -(-(len(rows[0]) - 1) // parts)
         for start in range(1, len(rows[0]), size):
-            blocks.append(
-                "\n".join(_pipes([row[0], *row[start : start + size]]) for row in rows)
-            )
+            blocks.append("\n".join(_pipes([row[0], *row[start : start + size]]) for row in rows))
     return "\n\n".join(blocks)
 
 
@@ -208,9 +210,7 @@ def _differences(section: Section) -> str:
     names = [f"Δ {name}" for name in SCORES.values()]
     lines = _table_head(["Method", *names, "Gap of means", "Seconds", "RTE (paper)"], 1)
     for row in section.shown:
-        cells = [
-            signed(row.distance[name], 2) if name in row.distance else DASH for name in SCORES
-        ]
+        cells = [signed(row.distance[name], 2) if name in row.distance else DASH for name in SCORES]
         means = DASH if row.gap_of_means is None else fixed(row.gap_of_means, 2)
         seconds = spread(row.stats.get("seconds"), digits=1)
         cells += [means, seconds, spread(row.stats.get("rte_paper"), digits=3)]
