@@ -153,7 +153,7 @@ def narrow(text: str, most: int = MOST_COLUMNS) -> str:
         if not block.startswith("|") or len(rows[0]) <= most:
             blocks.append(block)
             continue
-        parts = -(-(len(rows[0]) - 1) // most)
+        parts = -(-(len(rows[0]) - 1) // (most - 1))
         size = -(-(len(rows[0]) - 1) // parts)
         for start in range(1, len(rows[0]), size):
             blocks.append("\n".join(_pipes([row[0], *row[start : start + size]]) for row in rows))

@@ -139,10 +139,10 @@ def test_without_results_the_table_says_so(tmp_path: Path) -> None:
 
 def test_the_table_of_methods_is_made_from_what_they_declare() -> None:
     lines = tables.methods(METHODS).splitlines()
-    assert lines[0] == "| method | classification | regression | denoising | reads |"
+    assert lines[0] == "| method | classification | regression | causal-lm | denoising | reads |"
     assert len(lines) == 2 + len(METHODS)
     row = {line.split("`")[1]: line for line in lines[2:]}
-    assert row["scrub"] == "| `scrub` | yes | \N{EN DASH} | \N{EN DASH} | forget, retain |"
-    assert row["uce"].startswith("| `uce` | \N{EN DASH} | \N{EN DASH} | yes |")
-    assert row["random-label"].startswith("| `random-label` | yes | \N{EN DASH} | yes |")
+    assert row["scrub"] == "| `scrub` | yes | \N{EN DASH} | \N{EN DASH} | \N{EN DASH} | forget, retain |"
+    assert row["uce"].startswith("| `uce` | \N{EN DASH} | \N{EN DASH} | \N{EN DASH} | yes |")
+    assert row["random-label"].startswith("| `random-label` | yes | \N{EN DASH} | \N{EN DASH} | yes |")
     assert row["scissorhands"].endswith("| forget, retain, validation (if there is one) |")
