@@ -95,7 +95,7 @@ def test_a_method_of_another_package_is_benched_and_in_the_table(installed, tmp_
     assert "5 of 5 results." in done.stdout
     assert "1 of 5" not in done.stderr
     bench = Bench.load(out / "bench.json")
-    assert bench.results[-1].settings == {"share": 0.25}
+    assert bench.results[-1].record.method.hyperparameters == {"share": 0.25}
     assert bench.results[-1].error is None
     for name in ("table.md", "table.tex", "leaderboard.html"):
         assert "Plugin" in (out / name).read_text(encoding="utf-8"), name

@@ -94,8 +94,8 @@ def test_every_result_of_the_grid_is_there(finished) -> None:
     ]
     for one in bench.results:
         assert 0 <= one.scores["forget_accuracy"] <= 100
-        assert len(one.per_class) == 10
-        assert (one.seconds is None) == (one.kind == "untrained")
+        assert len(one.record.per_class) == 10
+        assert (one.record.cost.seconds is None) == (one.kind == "untrained")
 
 
 def test_a_second_call_computes_nothing(breakable) -> None:
@@ -208,8 +208,8 @@ def test_tuning_takes_the_best_trial_and_lends_it_to_a_control(tmp_path) -> None
     assert own.trials[0].settings == {"lr": 5e-3}  # the method's own default comes first
     assert (own.method, borrowed.method, own.pilot_seed) == ("SalUn", "control", 9)
     made = [one for one in bench.results if one.kind == "unlearned"]
-    assert [one.settings["lr"] for one in made] == [own.best["lr"]] * 2
-    assert [one.settings["mask"] for one in made] == ["gradient", "random"]
+    assert [one.record.method.hyperparameters["lr"] for one in made] == [own.best["lr"]] * 2
+    assert [one.record.method.hyperparameters["mask"] for one in made] == ["gradient", "random"]
     rows: list[str] = []
     assert run(tmp_path, rows, **changes).bench.results == bench.results
     assert rows == []

@@ -221,7 +221,7 @@ def test_an_untouched_original_never_passes(
     for forgetting in (by_class, by_canary[0]):
         original, seeds = forgetting.scores[0], range(len(forgetting.retrains))
         # Two losses changed by a hair: it is the scores that fail, not their being the same.
-        moved = original.model_copy(update={"forget_loss": 1e-6, "retain_loss": 1e-6})
+        moved = original | {"forget_loss": 1e-6, "retain_loss": 1e-6}
         for one in seeds:
             for floor in (None, *(seed for seed in seeds if seed != one)):
                 assert verdict(forgetting, original, one, floor) == "fail"

@@ -49,9 +49,9 @@ def test_it_leaves_a_pipeline_that_loads_and_a_report(
     record = erase(request(saved / name, **how), out, on_log=rows.append)
     assert Record.load(out / "record.json") == record
     assert record.verdict.status == "cannot tell"
-    assert record.request.forget == {"kind": "concepts", "concepts": ["church"]}
+    assert record.request.spec == {"kind": "concepts", "concepts": ["church"]}
     assert record.data.sizes == {"forget": 4, "retain": 8}
-    assert [one.group for one in record.drawings] == [
+    assert [one.group for one in record.generated] == [
         "target", "synonym", "neighbour", "other", "other"
     ]  # fmt: skip
     assert record.cost.peak_memory_bytes is None or record.cost.peak_memory_bytes > 0
@@ -119,7 +119,7 @@ def test_the_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     record = Record.load(out / "record.json")
     assert record.command is not None
     assert record.command.startswith("expunge erase church")
-    near = [one.prompt for one in record.drawings if one.group == "neighbour"]
+    near = [one.prompt for one in record.generated if one.group == "neighbour"]
     assert near == ["a photo of a castle", "a photo of an abbey"]
 
 

@@ -33,7 +33,7 @@ def test_kept_nets_are_those_of_the_same_labels(make_config) -> None:
 def test_a_run_forgets_canaries_and_repeats(make_config, tmp_path) -> None:
     config = make_config(*PLAN)
     record = run_unlearn(config, tmp_path / "out")
-    assert record.request.forget == {"kind": "canaries"}
+    assert record.request.spec == {"kind": "canaries"}
     assert "planted with wrong labels" in (tmp_path / "out" / "report.html").read_text()
     summary = run_seeds(config, [1, 2], tmp_path / "seeds")
     digests = {one["data"]["fingerprint"] for one in summary["records"]}

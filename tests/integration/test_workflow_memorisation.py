@@ -16,8 +16,9 @@ SCORES = "data.forget={kind='most-memorised', scores='%s', fraction=0.1}"
 @pytest.fixture(scope="module")
 def measured(make_config, tmp_path_factory):
     """A file of scores by four models, and the summary."""
-    file = tmp_path_factory.mktemp("memorisation") / "new" / "scores.parquet"
-    return file, measure_memorisation(make_config("data.limit=120"), file)
+    folder = tmp_path_factory.mktemp("memorisation")
+    file, store = folder / "new" / "scores.parquet", folder / "store"
+    return file, measure_memorisation(make_config("data.limit=120"), file, store=store)
 
 
 def test_every_sample_has_a_score_and_the_highest_are_forgotten(measured, make_config) -> None:
@@ -61,16 +62,23 @@ def test_a_stopped_measurement_goes_on_to_the_same_numbers(measured, make_config
             raise StoppedError
 
     config, file = make_config("data.limit=120"), tmp_path / "scores.csv"
+    store = tmp_path / "store"
     with pytest.raises(StoppedError):
-        measure_memorisation(config, file, on_log=stop)
+        measure_memorisation(config, file, store=store, on_log=stop)
     assert not file.exists()
     again: list[str] = []
-    measure_memorisation(config, file, resume=True, on_log=lambda row: again.append(row["doing"]))
+    measure_memorisation(
+        config, file, store=store, resume=True, on_log=lambda row: again.append(row["doing"])
+    )
     assert set(again) == {"train model-3", "train model-4"}
     with file.open() as lines:
         scores = [float(row["score"]) for row in csv.DictReader(lines)]
     assert scores == pytest.approx(pq.read_table(measured[0])["score"].to_pylist(), abs=1e-12)
-    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"scores.csv", "store"}
+    # The fleet survives: a second measurement trains nothing, a larger one only what is new.
+    again.clear()
+    measure_memorisation(config, file, store=store, on_log=lambda row: again.append(row["doing"]))
+    assert again == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +98,7 @@ def test_a_stopped_measurement_goes_on_to_the_same_numbers(measured, make_config
 def test_bad_arguments(out, models, message, make_config, tmp_path) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match=re.escape(message)):
-        measure_memorisation(make_config(), tmp_path / out, models=models)
+        measure_memorisation(make_config(), tmp_path / out, models=models, store=tmp_path / "s")
 
 
 def test_weights_without_a_recipe_cannot_be_measured(make_config, tmp_path) -> None:
@@ -98,7 +106,7 @@ def test_weights_without_a_recipe_cannot_be_measured(make_config, tmp_path) -> N
     config = make_config(f"model.weights='{tmp_path}/w.pt'")
     config = config.model_copy(update={"training": None})
     with pytest.raises(InputError, match="expected a recipe to train the models by"):
-        measure_memorisation(config, tmp_path / "s.csv")
+        measure_memorisation(config, tmp_path / "s.csv", store=tmp_path / "s")
 
 
 def test_a_net_that_fits_memorises_wrong_labels_most(make_config, tmp_path) -> None:
@@ -110,7 +118,7 @@ def test_a_net_that_fits_memorises_wrong_labels_most(make_config, tmp_path) -> N
         "training.weight_decay=0.0",
     )
     file = tmp_path / "scores.parquet"
-    measure_memorisation(config, file, models=2)
+    measure_memorisation(config, file, models=2, store=tmp_path / "store")
     table = pq.read_table(file).to_pydict()
     canaries = prepare(config).bundle.canaries
     assert canaries is not None

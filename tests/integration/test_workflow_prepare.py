@@ -61,7 +61,7 @@ def test_ids_in_a_config_are_counted_in_the_record_but_not_shown(make_config) ->
     ids = prepare(make_config()).ids[:3]
     prepared = prepare(make_config(f"data.forget={{kind='ids', ids={ids}}}"))
     assert prepared.ids == sorted(ids, key=ids.index)
-    assert prepared.request == {"kind": "ids", "ids": "3 ids"}
+    assert prepared.request.spec == {"kind": "ids", "ids": "3 ids"}
 
 
 def test_what_a_method_must_read_has_to_be_there(make_config, monkeypatch) -> None:

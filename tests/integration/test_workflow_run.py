@@ -58,7 +58,7 @@ def test_a_run_leaves_its_files_and_nothing_else(finished) -> None:
     assert record.floor is not None
     assert record.cost.retrain_recipe == "quick, epochs = 3"
     assert record.cost.rte == pytest.approx(record.cost.seconds / record.cost.retrain_seconds)
-    assert record.request.forget == {"kind": "random", "fraction": 0.1, "seed": 0}
+    assert record.request.spec == {"kind": "random", "fraction": 0.1, "seed": 0}
 
 
 def test_the_salt_is_private_and_makes_the_digest(finished, make_config) -> None:
@@ -66,7 +66,7 @@ def test_the_salt_is_private_and_makes_the_digest(finished, make_config) -> None
     salt = (folder / "salt").read_text().strip()
     assert stat.S_IMODE((folder / "salt").stat().st_mode) == 0o600
     assert salt not in (folder / "record.json").read_text()
-    assert record.request.digest == request_digest(prepare(make_config()).ids, salt)
+    assert record.request.commitment == request_digest(prepare(make_config()).ids, salt)
 
 
 def test_weights_carry_how_they_were_made(finished) -> None:

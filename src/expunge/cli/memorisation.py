@@ -22,6 +22,10 @@ def command(
     models: Annotated[
         int, typer.Option(help="How many to train on halves of the data; an even number.")
     ] = 4,
+    store: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Keeps what each model says of every sample."),
+    ] = Path("runs/store"),
     overrides: Overrides = None,
     resume: Resume = False,
     checkpoint_seconds: CheckpointSeconds = 20.0,
@@ -40,6 +44,7 @@ def command(
             request,
             out,
             models=models,
+            store=store,
             resume=resume,
             on_log=listen,
             checkpoint_seconds=checkpoint_seconds,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..core.checks import check_choice, check_not_negative, check_positive
@@ -18,6 +19,7 @@ from ..core.run import Run
 from ..core.schemas.record import Relearn
 from ..core.task import Task
 from ..metrics import relearn_time
+from ..tasks.causal_lm import IGNORED
 from ..tasks.labels import absent_labels
 from ..training.optimizers import is_adaptive, optimizer_for
 
@@ -255,12 +257,23 @@ def join(one: Any, other: Any) -> Any:
     """Two batches as one, along the first dimension of every tensor in them.
 
     They pass the network together, because two passes would normalise each by its own
-    statistics.
+    statistics. Sequences of tokens are brought to one length by padding on the right.
     """
     if isinstance(one, Tensor):
         return torch.cat([one, other])
     if isinstance(one, dict):
-        return {key: join(value, other[key]) for key, value in one.items()}
+        return {key: _join_padded(key, value, other[key]) for key, value in one.items()}
     if all(isinstance(value, str) for value in (*one, *other)):
         return (*one, *other)
     return tuple(join(left, right) for left, right in zip(one, other, strict=True))
+
+
+def _join_padded(key: str, one: Any, other: Any) -> Any:
+    if not isinstance(one, Tensor) or one.ndim != 2 or one.shape[1] == other.shape[1]:
+        return join(one, other)
+    # A padded token must not count: labels of language models ignore -100, masks are 0.
+    filler = IGNORED if key == "labels" else 0
+    width = max(one.shape[1], other.shape[1])
+    return torch.cat(
+        [F.pad(part, (0, width - part.shape[1]), value=filler) for part in (one, other)]
+    )
