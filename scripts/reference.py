@@ -34,9 +34,7 @@ def pages() -> dict[str, str]:
         "reference/python.md": _python_page(),
         "reference/commands.md": _command_page(),
         "reference/config.md": config_page(),
-        "reference/erase-config.md": model_page(
-            "The config of erase", ERASE, {WHOLE: EraseConfig}
-        ),
+        "reference/erase-config.md": model_page("The config of erase", ERASE, {WHOLE: EraseConfig}),
         "reference/bench-config.md": model_page(
             "The config of a bench",
             BENCH,

@@ -60,7 +60,7 @@ def _placed(schema: Schema, heading: str) -> dict[str, Schema]:
     """The tables of a schema by where they stand in the file, from the outside in."""
     definitions = schema.get("$defs", {})
     found = {heading: schema}
-    waiting = [((), schema)]
+    waiting: list[tuple[tuple[str, ...], Schema]] = [((), schema)]
     while waiting:
         path, table = waiting.pop(0)
         for key, value in table.get("properties", {}).items():
@@ -127,6 +127,6 @@ def type_of(value: Schema) -> str:
     if kind == "array":
         return f"list of {type_of(value['items'])}" if "items" in value else "list"
     names = kind if isinstance(kind, list) else [kind]
-    name = " or ".join(_KINDS.get(one, one) for one in names)
+    name = " or ".join(_KINDS.get(str(one), str(one)) for one in names)
     bounds = [f"{sign} {value[key]:g}" for key, sign in _BOUNDS.items() if key in value]
     return f"{name} {', '.join(bounds)}".strip()

@@ -142,7 +142,8 @@ def test_the_table_of_methods_is_made_from_what_they_declare() -> None:
     assert lines[0] == "| method | classification | regression | causal-lm | denoising | reads |"
     assert len(lines) == 2 + len(METHODS)
     row = {line.split("`")[1]: line for line in lines[2:]}
-    assert row["scrub"] == "| `scrub` | yes | \N{EN DASH} | \N{EN DASH} | \N{EN DASH} | forget, retain |"
-    assert row["uce"].startswith("| `uce` | \N{EN DASH} | \N{EN DASH} | \N{EN DASH} | yes |")
-    assert row["random-label"].startswith("| `random-label` | yes | \N{EN DASH} | \N{EN DASH} | yes |")
+    no = "\N{EN DASH}"
+    assert row["scrub"] == f"| `scrub` | yes | {no} | {no} | {no} | forget, retain |"
+    assert row["uce"].startswith(f"| `uce` | {no} | {no} | {no} | yes |")
+    assert row["random-label"].startswith(f"| `random-label` | yes | {no} | {no} | yes |")
     assert row["scissorhands"].endswith("| forget, retain, validation (if there is one) |")

@@ -34,7 +34,7 @@ def describe_schema(schema: dict[str, Any], cls: type) -> None:
 
 def _entries(docstring: str) -> dict[str, str]:
     block = re.search(r"^Args:\n((?:    .*\n?|\n)+)", docstring, flags=re.MULTILINE)
-    found = {}
+    found: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", inspect.cleandoc("\n" + block[1])) if block else []:
         names, colon, text = " ".join(entry.split()).replace("``", "`").partition(": ")
         if colon and re.fullmatch(r"[\w, ]+", names):
