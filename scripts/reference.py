@@ -4,7 +4,6 @@
 """
 
 import inspect
-import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, fields
@@ -13,13 +12,16 @@ from typing import Any
 from typer.testing import CliRunner
 
 import expunge
-from docstrings import LINE, markdown, signature_of, type_name
+from docstrings import LINE, markdown, pipe_table, signature_of, type_name
 from expunge import metrics
+from expunge.bench.generator_grid import GeneratorBenchConfig
+from expunge.bench.grid import BenchConfig
 from expunge.cli.app import app
-from expunge.config.schema import json_schema
+from expunge.config import EraseConfig
 from expunge.core import Method, Record
 from expunge.core.hyperparameters import range_of
 from expunge.core.method import optional_sets
+from schema_pages import BENCH, ERASE, WHOLE, config_page, model_page
 
 Nav = list[dict[str, Any]]
 
@@ -31,8 +33,14 @@ def pages() -> dict[str, str]:
         "reference/metrics.md": _metric_index(),
         "reference/python.md": _python_page(),
         "reference/commands.md": _command_page(),
-        "reference/config.md": _schema_page("The config file", _CONFIG, json_schema()),
-        "reference/record.md": _schema_page("The record", _RECORD, Record.model_json_schema()),
+        "reference/config.md": config_page(),
+        "reference/erase-config.md": model_page("The config of erase", ERASE, {WHOLE: EraseConfig}),
+        "reference/bench-config.md": model_page(
+            "The config of a bench",
+            BENCH,
+            {"A grid": BenchConfig, "Generators": GeneratorBenchConfig},
+        ),
+        "reference/record.md": model_page("The record", _RECORD, {WHOLE: Record}),
     }
     found |= {f"reference/methods/{name}.md": _method_page(m) for name, m in _methods().items()}
     found |= {f"reference/metrics/{n}.md": _function_page(n, f) for n, f in _metrics().items()}
@@ -49,6 +57,8 @@ def navigation() -> Nav:
         {"Python": "reference/python.md"},
         {"Commands": "reference/commands.md"},
         {"Config": "reference/config.md"},
+        {"Config of erase": "reference/erase-config.md"},
+        {"Config of a bench": "reference/bench-config.md"},
         {"Record": "reference/record.md"},
     ]
 
@@ -67,15 +77,6 @@ def _summary(thing: Any) -> str:
     return markdown(inspect.getdoc(thing)).strip().split("\n")[0]
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
 def _method_index() -> str:
     rows = [
         [
@@ -86,7 +87,7 @@ def _method_index() -> str:
         ]
         for name, method in _methods().items()
     ]
-    table = _table(["name", "what it does", "reads", "source"], rows)
+    table = pipe_table(["name", "what it does", "reads", "source"], rows)
     return f"# Methods\n\nThe names are those of configs, records and commands.\n\n{table}\n"
 
 
@@ -112,7 +113,7 @@ def _method_page(method: type[Method]) -> str:
             f"`expunge.{method.__name__}`. Reads the sets: {reads}.",
             markdown(inspect.getdoc(method)).strip(),
             "## Defaults",
-            _table(["hyper-parameter", "type", "range", "default"], rows),
+            pipe_table(["hyper-parameter", "type", "range", "default"], rows),
             "## Source",
             f"{paper.authors}. [{paper.title}]({paper.url}). {paper.venue} {paper.year}.\n",
         ]
@@ -131,9 +132,9 @@ def _metric_index() -> str:
             "Numbers of a record or a bench. *Close to retrain* means that the value of a "
             "retrained model is the aim, not a high or a low one; `distance` measures how far "
             "away a value is.",
-            _table(["name", "unit", "least", "most", "good is", "source"], numbers),
+            pipe_table(["name", "unit", "least", "most", "good is", "source"], numbers),
             "They are computed by pure functions of per-sample scores:",
-            _table(["function", "what it does"], rows) + "\n",
+            pipe_table(["function", "what it does"], rows) + "\n",
         ]
     )
 
@@ -187,52 +188,7 @@ def _help(*command: str) -> str:
     return "\n".join(line.rstrip() for line in printed.strip().splitlines())
 
 
-_CONFIG = (
-    "A config is a TOML file; unknown keys are refused. This JSON schema is what it is "
-    "checked against."
-)
 _RECORD = (
     "Every run writes `record.json`, and reports and tables read nothing else. A value "
     "that is not known is null."
 )
-
-
-def _schema_page(title: str, text: str, schema: dict[str, Any]) -> str:
-    sections = [f"# {title}", text]
-    definitions = schema.get("$defs", {})
-    for name, part in {schema.get("title", title): schema, **definitions}.items():
-        if not part.get("properties"):
-            continue
-        required = part.get("required", [])
-        rows = [
-            [f"`{key}`", _schema_type(value), _default(key, value, required)]
-            for key, value in part["properties"].items()
-        ]
-        summary = markdown(part.get("description")).strip()
-        sections += [f"## {name}", summary, _table(["key", "type", "default"], rows)]
-    dump = json.dumps(schema, indent=1)
-    sections += ["## JSON schema", f"```json\n{dump}\n```"]
-    return "\n\n".join(part for part in sections if part) + "\n"
-
-
-def _default(key: str, value: dict[str, Any], required: list[str]) -> str:
-    if key in required:
-        return "required"
-    return f"`{json.dumps(value['default'])}`" if "default" in value else ""
-
-
-def _schema_type(value: dict[str, Any]) -> str:
-    """A short name for the type of a schema's property."""
-    for key in ("anyOf", "oneOf"):
-        if key in value:
-            return " or ".join(dict.fromkeys(_schema_type(part) for part in value[key]))
-    if "$ref" in value:
-        return str(value["$ref"]).rsplit("/", 1)[-1]
-    if "const" in value:
-        return f"`{json.dumps(value['const'])}`"
-    if "enum" in value:
-        return ", ".join(f"`{json.dumps(item)}`" for item in value["enum"])
-    kind = value.get("type", "any")
-    if kind == "array" and isinstance(value.get("items"), dict):
-        return f"list of {_schema_type(value['items'])}"
-    return str(kind)

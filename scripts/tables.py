@@ -1,4 +1,4 @@
-"""Renders the result tables of README.md and docs/results.md from results/*.json.
+"""Renders the tables and plots of README.md and docs/results/ from results/*.json.
 
 A result file is ``{"command": "...", "records": [record, ...]}``, such as the ``summary.json``
 of ``expunge unlearn --seeds``; the records of one file are the same run with several seeds.
@@ -6,8 +6,10 @@ A table stands between the comments ``<!-- results: begin NAME -->`` and
 ``<!-- results: end -->``, where NAME is a file's name without ``.json``, or ``all``, or
 ``full`` (all of them with their commands), ``methods`` (which method runs on which task, from
 what the methods declare), ``benchmarks`` (results/benchmarks/*.json),
-``benches`` (results/bench/*.json, the ``bench.json`` that ``expunge bench`` writes), ``words``
-(results/generators/*.json, those of benches of words), or ``bench-NAME`` (the tables of one alone).
+``overview`` (a row per bench), ``bench-NAME`` (results/bench/NAME.json, a ``bench.json`` that
+``expunge bench`` wrote), ``short-NAME`` (four rows of it), or ``generators-NAME``
+(results/generators/NAME.json). The plots of the benches and docs/expunge.schema.json, the schema
+of configs for editors, are written as well.
 
     python scripts/tables.py           write the tables
     python scripts/tables.py --check   exit with 1 if one is out of date
@@ -17,27 +19,37 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch.utils.data import TensorDataset
-
-from expunge.bench import Bench
-from expunge.core import InputError, Method, Record, Task
-from expunge.core.capabilities import satisfies
-from expunge.core.method import needs_of, optional_sets
+from bench_tables import (
+    bench_tables,
+    benchmarks,
+    generator_tables,
+    load_benches,
+    one_of,
+    overview,
+    plots_of,
+    short_table,
+)
+from expunge.config import json_schema
+from expunge.core import InputError, Record
 from expunge.core.schemas.convert import upgraded
+from expunge.core.schemas.results import Bench
 from expunge.methods import METHODS
-from expunge.reporting.bench.concepts import concept_tables
-from expunge.reporting.bench.rows import sections
-from expunge.reporting.bench.tables import LEGEND, body, pipe_table
-from expunge.tasks import CausalLM, Classification, Denoising, Noising, Regression
+from method_table import methods
+from plots import shows
 
 ROOT = Path(__file__).resolve().parent.parent
-BENCHES = ROOT / "results" / "bench"
-PAGES = ("README.md", "docs/results.md", "docs/how-to-choose.md")
+RESULTS = ROOT / "results"
+PAGES = (
+    "README.md",
+    "docs/how-to-choose.md",
+    *(f"docs/results/{path.name}" for path in sorted((ROOT / "docs/results").glob("*.md"))),
+)
+SCHEMA = "docs/expunge.schema.json"
+PLOTS = "docs/results/plots"
 _SLOT = re.compile(r"(<!-- results: begin ([\w.-]+) -->\n).*?(<!-- results: end -->)", re.DOTALL)
 _COLUMNS = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 _HEAD = "| model | D_f | D_r | D_t | MIA | gap | seconds |"
@@ -151,81 +163,6 @@ def spread(values: Sequence[float | None], digits: int) -> str:
     return f"{mean} ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else mean
 
 
-def benchmarks(folder: Path) -> str:
-    """A table per benchmark, with the machine and the command that made it."""
-    sections = []
-    for path in sorted(folder.glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        lines = [f"### {content['title']}", "", "| what | measured | limit |", "|---|---:|---:|"]
-        for row in content["rows"]:
-            bound = "at least" if row["at_least"] else "at most"
-            limit = "" if row["limit"] is None else f"{bound} {row['limit']:g}"
-            lines.append(f"| {row['what']} | {row['value']:.3f} | {limit} |")
-        note = f"{content['machine']}.\n\n```text\n{content['command']}\n```"
-        sections.append("\n".join([*lines, "", note]))
-    return "\n\n".join(sections) or "No benchmark has been committed yet."
-
-
-def benches(folder: Path) -> str:
-    """The tables of every bench, with how they were made."""
-    found = [
-        f"## {path.stem}\n\n{body(Bench.load(path), 3)}" for path in sorted(folder.glob("*.json"))
-    ]
-    return "\n\n".join([*found, LEGEND]) if found else "No bench has been committed yet."
-
-
-def one_bench(folder: Path, name: str) -> str:
-    """The tables of one bench and nothing else.
-
-    Raises:
-        InputError: If there is none of that name.
-    """
-    return "\n\n".join(
-        pipe_table(section) for section in sections(Bench.load(folder / f"{name}.json"))
-    )
-
-
-def generators(folder: Path) -> str:
-    """The tables of every bench of words, with how they were made."""
-    found = [concept_tables(Bench.load(path), 3).strip() for path in sorted(folder.glob("*.json"))]
-    return "\n\n".join(found) or "No bench of generators has been committed yet."
-
-
-def tasks() -> dict[str, Task]:
-    """One task of each kind, by the name that the table of methods gives it."""
-    levels = torch.linspace(0, 1, 2)
-    noising = Noising(1 - levels, levels, torch.arange(2), "epsilon")
-    return {
-        "classification": Classification(num_classes=2),
-        "regression": Regression(),
-        "causal-lm": CausalLM(vocabulary_size=2),
-        "denoising": Denoising(noising, {"class_labels": torch.arange(3)[:, None]}),
-    }
-
-
-def runs_on(method: type[Method], task: Task) -> bool:
-    """Whether a task has all that a method declares to need."""
-    one = TensorDataset(torch.zeros(1, 1), torch.zeros(1, dtype=torch.long))
-    return all(satisfies(task, need, one) for need in needs_of(method))
-
-
-def methods(known: Mapping[str, type[Method]]) -> str:
-    """Which method runs on which task, and the sets that it reads."""
-    kinds = tasks()
-    lines = [
-        f"| method | {' | '.join(kinds)} | reads |",
-        f"|---|{':-:|' * len(kinds)}---|",
-    ]
-    for name, method in sorted(known.items()):
-        cells = ["yes" if runs_on(method, task) else "\N{EN DASH}" for task in kinds.values()]
-        reads = ", ".join(
-            f"{split} (if there is one)" if split in optional_sets(method) else split
-            for split in sorted(method.reads)
-        )
-        lines.append(f"| `{name}` | {' | '.join(cells)} | {reads} |")
-    return "\n".join(lines)
-
-
 def _words(key: str, value: object) -> str:
     if key == "fraction" and isinstance(value, float):
         return f"{100 * value:g} %"
@@ -241,21 +178,26 @@ def fill(page: str, results: Sequence[Result]) -> str:
         InputError: If a comment names a result that does not exist.
     """
     by_name = {result.name: result for result in results}
+    whole: dict[str, Callable[[], str]] = {
+        "all": lambda: table(results),
+        "full": lambda: full(results),
+        "benchmarks": lambda: benchmarks(RESULTS / "benchmarks"),
+        "methods": lambda: methods(METHODS),
+        "overview": lambda: overview(load_benches(RESULTS / "bench")),
+    }
+    kinds: dict[str, Callable[[str], str]] = {
+        "bench": lambda name: bench_tables(_bench("bench", name), name),
+        "short": lambda name: short_table(_bench("bench", name)),
+        "generators": lambda name: generator_tables(_bench("generators", name), name),
+    }
 
     def render(match: re.Match[str]) -> str:
         before, name, after = match.groups()
-        whole: dict[str, Callable[[], str]] = {
-            "all": lambda: table(results),
-            "full": lambda: full(results),
-            "benches": lambda: benches(BENCHES),
-            "benchmarks": lambda: benchmarks(ROOT / "results" / "benchmarks"),
-            "methods": lambda: methods(METHODS),
-            "generators": lambda: generators(ROOT / "results" / "generators"),
-        }
+        kind, _, rest = name.partition("-")
         if name in whole:
             return f"{before}{whole[name]()}\n{after}"
-        if name.startswith("bench-"):
-            return f"{before}{one_bench(BENCHES, name.removeprefix('bench-'))}\n{after}"
+        if kind in kinds:
+            return f"{before}{kinds[kind](rest)}\n{after}"
         if name not in by_name:
             known = ", ".join(by_name) or "none"
             raise InputError(f"expected results/{name}.json, found none; there are: {known}")
@@ -264,18 +206,42 @@ def fill(page: str, results: Sequence[Result]) -> str:
     return _SLOT.sub(render, page)
 
 
+def _bench(folder: str, name: str) -> Bench:
+    return one_of(load_benches(RESULTS / folder), name)
+
+
+def schema_text() -> str:
+    """The schema of configs as the file that editors read."""
+    return json.dumps(json_schema(), indent=1) + "\n"
+
+
+def written(results: Sequence[Result]) -> dict[str, str]:
+    """Every file that is made here, by its path from the root."""
+    texts = {name: fill((ROOT / name).read_text(encoding="utf-8"), results) for name in PAGES}
+    found = plots_of(load_benches(RESULTS / "bench"), load_benches(RESULTS / "generators"))
+    texts |= {f"{PLOTS}/{name}.svg": svg for name, svg in found.items()}
+    return texts | {SCHEMA: schema_text()}
+
+
+def is_current(path: Path, text: str) -> bool:
+    """Whether a file is what would be written now; of a plot, whether it shows the same."""
+    if not path.is_file():
+        return False
+    old = path.read_text(encoding="utf-8")
+    return old == text or (path.suffix == ".svg" and shows(old) == shows(text))
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Write the tables, or with ``--check`` only say whether they are up to date."""
-    results = load_results(ROOT / "results")
+    """Write the files, or with ``--check`` only say whether they are up to date."""
     outdated = []
-    for name in PAGES:
+    for name, text in written(load_results(RESULTS)).items():
         path = ROOT / name
-        old = path.read_text(encoding="utf-8")
-        new = fill(old, results)
-        if new != old:
-            outdated.append(name)
-            if "--check" not in arguments:
-                path.write_text(new, encoding="utf-8")
+        if is_current(path, text):
+            continue
+        outdated.append(name)
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
     if "--check" in arguments:
         for name in outdated:
             print(f"{name} is out of date; run python scripts/tables.py")

@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_to_files(page: Path) -> None:
     # The reference is made when the documentation is built, which checks links into it.
-    found = re.findall(r"\]\((?!https?:|reference/)([^)#\s]+)[^)]*\)", page.read_text())
+    found = re.findall(r"\]\((?!https?:|(?:\.\./)?reference/)([^)#\s]+)[^)]*\)", page.read_text())
     for target in found:
         assert (page.parent / target).exists(), f"{page.name} links to {target}: not there"
 

@@ -1,10 +1,15 @@
 """The generated reference covers what the code offers."""
 
 from dataclasses import fields
+from typing import Any
 
 import docstrings
 import expunge
 import reference
+from expunge.bench.generator_grid import GeneratorBenchConfig
+from expunge.bench.grid import BenchConfig
+from expunge.config import EraseConfig, json_schema
+from expunge.config.generator import GeneratorConfig
 from expunge.metrics import METRICS
 
 
@@ -37,6 +42,31 @@ def test_every_public_name_command_and_key_is_described() -> None:
         assert f"| `{key}` |" in pages["reference/config.md"]
     for key in expunge.Record.model_fields:
         assert f"| `{key.rstrip('_')}` |" in pages["reference/record.md"]
+
+
+def _undescribed(schema: dict[str, Any], where: str) -> list[str]:
+    found = [
+        f"{where}.{key}"
+        for key, value in schema.get("properties", {}).items()
+        if not value.get("description")
+    ]
+    inside = {f"{where}.{key}": one for key, one in schema.get("properties", {}).items()}
+    inside |= {f"{where}/{one.get('title')}": one for one in schema.get("oneOf", [])}
+    inside |= schema.get("$defs", {})
+    return found + [key for name, one in inside.items() for key in _undescribed(one, name)]
+
+
+def test_no_key_of_a_config_lacks_a_description() -> None:
+    assert _undescribed(json_schema(), "config") == []
+    for model in (EraseConfig, GeneratorConfig, BenchConfig, GeneratorBenchConfig):
+        assert _undescribed(model.model_json_schema(), model.__name__) == []
+
+
+def test_the_types_of_keys_have_their_ranges() -> None:
+    page = reference.pages()["reference/config.md"]
+    assert "| `retrain` | whole number ≥ 0, ≤ 2 | `0` | How many models" in page
+    assert "| `validation` | number ≥ 0, < 1 | `0.1` |" in page
+    assert '\n## `data.forget`, kind = "ids"\n' in page
 
 
 def test_signatures_show_every_parameter_and_no_addresses() -> None:

@@ -1,11 +1,13 @@
 """The committed tables are those that the committed results give."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bench_tables
 import tables
 from expunge.core import InputError
 from expunge.methods import METHODS
@@ -45,10 +47,44 @@ def test_the_committed_tables_are_up_to_date() -> None:
     assert tables.main(["--check"]) == 0, "run python scripts/tables.py"
 
 
-def test_every_result_is_shown_on_the_results_page() -> None:
-    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
-    for path in [*(ROOT / "results").glob("*.json"), *(ROOT / "results/bench").glob("*.json")]:
-        assert f"## {path.stem}\n" in page
+def test_every_result_is_shown_on_a_page_of_results() -> None:
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs/results").glob("*.md"))
+    for path in (ROOT / "results").glob("*.json"):
+        assert f"## {path.stem}\n" in pages
+    for folder, kind in (("bench", "bench"), ("generators", "generators")):
+        for path in (ROOT / "results" / folder).glob("*.json"):
+            assert f"<!-- results: begin {kind}-{path.stem} -->\n" in pages
+            assert f"(plots/{path.stem}.svg)" in pages
+
+
+def test_a_plot_is_current_as_long_as_it_shows_the_same(tmp_path: Path) -> None:
+    svg = next((ROOT / tables.PLOTS).glob("*.svg")).read_text("utf-8")
+    file = tmp_path / "plot.svg"
+    assert not tables.is_current(file, svg)
+    file.write_text(svg.replace("<path", "<path ", 1))  # another font or renderer
+    assert tables.is_current(file, svg)
+    file.write_text(svg.replace("<!-- shows ", "<!-- shows 0", 1))
+    assert not tables.is_current(file, svg)
+
+
+def test_tables_are_cut_to_the_width_of_a_column() -> None:
+    wide = "| a | b | c | d |\n| --- | ---: | ---: | ---: |\n| 1 | 2 | 3 | 4 |"
+    first, second = bench_tables.narrow(wide, most=3).split("\n\n")
+    assert first == "| a | b | c |\n| --- | ---: | ---: |\n| 1 | 2 | 3 |"
+    assert second == "| a | d |\n| --- | ---: |\n| 1 | 4 |"
+    assert bench_tables.narrow(wide, most=4) == wide
+    for page in (ROOT / "docs/results").glob("*.md"):
+        for line in page.read_text("utf-8").splitlines():
+            assert line.count(" | ") < bench_tables.MOST_COLUMNS, f"{page.name}: {line}"
+
+
+def test_the_schema_takes_the_shipped_configs_for_valid() -> None:
+    schema = json.loads((ROOT / tables.SCHEMA).read_text("utf-8"))
+    for path in (ROOT / "configs").glob("*.toml"):
+        raw = tomllib.loads(path.read_text("utf-8"))
+        if "data" in raw and "scenario" not in raw:
+            assert set(raw) <= set(schema["properties"])
+            assert set(raw["data"]) <= set(schema["$defs"]["DataConfig"]["properties"])
 
 
 def test_means_and_deviations_over_seeds(tmp_path: Path) -> None:
@@ -103,10 +139,11 @@ def test_without_results_the_table_says_so(tmp_path: Path) -> None:
 
 def test_the_table_of_methods_is_made_from_what_they_declare() -> None:
     lines = tables.methods(METHODS).splitlines()
-    assert lines[0] == "| method | classification | regression | denoising | reads |"
+    assert lines[0] == "| method | classification | regression | causal-lm | denoising | reads |"
     assert len(lines) == 2 + len(METHODS)
     row = {line.split("`")[1]: line for line in lines[2:]}
-    assert row["scrub"] == "| `scrub` | yes | \N{EN DASH} | \N{EN DASH} | forget, retain |"
-    assert row["uce"].startswith("| `uce` | \N{EN DASH} | \N{EN DASH} | yes |")
-    assert row["random-label"].startswith("| `random-label` | yes | \N{EN DASH} | yes |")
+    no = "\N{EN DASH}"
+    assert row["scrub"] == f"| `scrub` | yes | {no} | {no} | {no} | forget, retain |"
+    assert row["uce"].startswith(f"| `uce` | {no} | {no} | {no} | yes |")
+    assert row["random-label"].startswith(f"| `random-label` | yes | {no} | {no} | yes |")
     assert row["scissorhands"].endswith("| forget, retain, validation (if there is one) |")

@@ -24,8 +24,11 @@ _Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
 class GeneratorMethod(Section):
     """One method: ``name`` and fields of the method, and what restricts it.
 
-    ``words`` (concepts) and ``seeds`` are subsets of those of the bench, or seeds of its own;
-    ``tune`` is what may vary in it.
+    Args:
+        label: What tables show.
+        words: The concepts that it forgets; all of the bench by default.
+        seeds: Its seeds; those of the bench by default.
+        tune: What may vary in it.
     """
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
@@ -39,8 +42,23 @@ class GeneratorMethod(Section):
 class GeneratorBenchConfig(Section):
     """One scene; every method forgets every concept, each by itself.
 
-    ``words`` are the concepts; all of the scene if None. ``quality`` are further guidance
-    scales at which the original alone is measured.
+    Args:
+        title: Of the tables.
+        kind: Names this kind of bench; `words` is its former name.
+        scene: `digits` (captioned), `digit-classes` or `imagenette64`.
+        seed: Of the original.
+        seeds: Of the methods.
+        words: The concepts; all of the scene by default.
+        weighting: Of the loss over noise levels while methods run, as of `Denoising`.
+        ceiling: Loss from which a sample counts as forgotten; `empty` for that of the empty
+            prompt.
+        precision: `bf16` computes in bfloat16, `auto` does where the hardware is fast at it.
+        device: `auto` takes a GPU where there is one.
+        drawing: How images are generated for the judge.
+        probes: Assisted generation and relearning, if they are to be measured.
+        quality: Further guidance scales at which the original alone is measured.
+        tune: The budget of tuning, for methods with a key `tune`.
+        method: The methods.
     """
 
     title: str = Field(min_length=1)

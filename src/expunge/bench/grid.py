@@ -19,7 +19,11 @@ _NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "n
 
 
 class Entry(Section):
-    """One table of an axis: ``label`` and restrictions; other keys are those of a run."""
+    """One table of an axis: ``label`` and restrictions; other keys are those of a run.
+
+    Args:
+        label: What tables show; no part of what is computed.
+    """
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
@@ -29,8 +33,11 @@ class Entry(Section):
 class TuneConfig(Section):
     """The budget that every tuned method gets, and what its trials are judged by.
 
-    ``seed`` is the pilot's, which is not reported. ``objective`` is the distance to a
-    retrained pilot, or a rule that needs no retraining.
+    Args:
+        trials: Trials of each tuned method in each scenario.
+        seed: Of the pilot, whose results are not reported.
+        objective: `retrain` is the distance to a retrained pilot, `oracle-free` a rule that
+            needs none.
     """
 
     trials: int = Field(ge=1)
@@ -39,14 +46,35 @@ class TuneConfig(Section):
 
 
 class BenchEvaluation(Section):
-    """What is measured besides the scores."""
+    """What is measured besides the scores.
+
+    Args:
+        relearn: Whether to measure relearn curves.
+        cka: Whether to compare layers with those of a retrained model.
+    """
 
     relearn: bool = True
     cka: bool = False
 
 
 class BenchConfig(Section):
-    """A grid: each entry of each axis with each of the others, for each seed."""
+    """A grid: each entry of each axis with each of the others, for each seed.
+
+    Args:
+        title: Of tables and leaderboard.
+        scale: A word for the size of the experiment, shown with the tables.
+        seed: Of the original.
+        seeds: Of the methods, and of the forget set where it is random.
+        retrain: Retrained models per scenario and seed; the second gives the floor.
+        tune: The budget of tuning, for methods with a key `tune`.
+        evaluation: What is measured besides the scores.
+        data: Data sets, each with the keys of `[data]` of a run but `forget`.
+        model: Networks, each with the keys of `[model]` of a run and its `training`.
+        scenario: What is forgotten, each with the keys of `data.forget` of a run.
+        method: Methods, each with the keys of `[method]` of a run.
+        precision: `bf16` computes in bfloat16, `auto` does where the hardware is fast at it.
+        device: `auto` takes a GPU where there is one.
+    """
 
     title: str = Field(min_length=1)
     scale: str = "fast"

@@ -12,7 +12,14 @@ from .tables import build_method
 
 
 class GenerationConfig(Section):
-    """How many images are generated per prompt, and how."""
+    """How many images are generated per prompt, and how.
+
+    Args:
+        images: Images per prompt.
+        steps: Denoising steps per image.
+        guidance: Scale of classifier-free guidance.
+        batch_size: Images that are generated at once.
+    """
 
     images: int = Field(30, ge=2)
     steps: int = Field(25, ge=1)
@@ -23,9 +30,13 @@ class GenerationConfig(Section):
 class ProbesConfig(Section):
     """What models generate of the concept when assisted, and after they relearned it.
 
-    ``completion`` and ``noise`` are strengths of assistance (see ``probe_generator``);
-    ``relearn`` are numbers of training steps on D_f, at the rate ``lr``. ``images`` are
-    generated per probe; those of the plan if None.
+    Args:
+        completion: Shares of the noise levels that the original takes first.
+        noise: Scales of the noise that is added beyond what the model is told.
+        relearn: Numbers of training steps on D_f after which models generate again.
+        lr: Learning rate of these steps.
+        batch_size: Samples per step.
+        images: Images per probe; without it, those of the plan.
     """
 
     completion: list[Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=list)
@@ -39,8 +50,20 @@ class ProbesConfig(Section):
 class GeneratorConfig(Section):
     """One scene; ``concept`` is forgotten, all of its images and wordings.
 
-    ``weighting`` and ``ceiling`` are those of the task while the method runs (see
-    ``Denoising``).
+    Args:
+        kind: Names this kind of run.
+        scene: `digits` (captioned), `digit-classes` or `imagenette64`.
+        concept: What is forgotten; empty for the original alone.
+        seed: Of the method.
+        method: The method and its hyper-parameters.
+        weighting: Of the loss over noise levels while the method runs, as of `Denoising`.
+        ceiling: Loss from which a sample counts as forgotten; `empty` for that of the empty
+            prompt.
+        precision: `bf16` computes in bfloat16, `auto` does where the hardware is fast at it.
+        device: `auto` takes a GPU where there is one.
+        drawing: How images are generated for the judge.
+        probes: Assisted generation and relearning, if they are to be measured.
+        reference: Retrained models to compare with.
     """
 
     kind: Literal["generator"] = "generator"

@@ -14,7 +14,16 @@ from .tables import build_method, build_recipe, method_schema, recipe_schema
 
 
 class DataConfig(Reading):
-    """Where images and labels come from, how they are split, and what to forget."""
+    """Where images and labels come from, how they are split, and what to forget.
+
+    Args:
+        source: A name such as `digits`, `cifar10` or `imagefolder`, `hf:user/name` or
+            `hf:./folder` for a data set of the hub, or `package.module:factory`.
+        forget: Which training samples are to be forgotten.
+        path: Folder of the data; `$NAME` and `~` are expanded.
+        arguments: Handed on to the source or factory.
+        canaries: Wrong labels to plant before training.
+    """
 
     source: str = Field(min_length=1)
     forget: AnyForgetSpec
@@ -33,7 +42,13 @@ class DataConfig(Reading):
 
 
 class ModelConfig(Section):
-    """Which net, and its trained weights if there are any."""
+    """Which network, and its trained weights if there are any.
+
+    Args:
+        name: A name of this library, of torchvision or timm, or `package.module:factory`.
+        weights: File of trained weights; without it the original is trained by `[training]`.
+        arguments: Handed on to the builder or factory.
+    """
 
     name: str = Field(min_length=1)
     weights: str | None = None
@@ -43,8 +58,10 @@ class ModelConfig(Section):
 class TaskConfig(Section):
     """What the model does.
 
-    ``name`` is ``"classification"``, ``"regression"``, ``"causal-lm"``, or a factory of a task
-    of one's own, ``"package.module:factory"``; ``arguments`` are those of the task or factory.
+    Args:
+        name: `classification`, `regression`, `causal-lm`, or `package.module:factory` for a
+            task of one's own.
+        arguments: Handed on to the task or factory.
     """
 
     name: str = Field("classification", min_length=1)
@@ -57,20 +74,44 @@ class TaskConfig(Section):
 
 
 class ReferenceConfig(Section):
-    """How many independent retrains to compare with; the second gives the floor."""
+    """How many independent retrains to compare with; the second gives the floor.
+
+    Args:
+        retrain: How many models are retrained without the forget set; needs `[training]`.
+    """
 
     retrain: int = Field(0, ge=0, le=2)
 
 
 class EvaluationConfig(Section):
-    """What is measured and shown besides the scores."""
+    """What is measured and shown besides the scores.
+
+    Args:
+        relearn: Whether to train each model on the forget set again, and to record how fast it
+            is back.
+        pictures: Whether the record holds forgotten images, for the report.
+    """
 
     relearn: bool = True
     pictures: bool = True
 
 
 class Config(Section):
-    """One run. ``training`` and ``method`` are tables checked by what they name."""
+    """One run. ``training`` and ``method`` are tables checked by what they name.
+
+    Args:
+        data: Where images and labels come from, and what to forget.
+        model: Which network, and its weights.
+        task: What the model does.
+        training: The recipe by which originals and references are trained; keys beside `recipe`
+            change its fields.
+        method: The method and its hyper-parameters; keys beside `name` are its fields.
+        reference: Retrained models to compare with.
+        evaluation: What is measured besides the scores.
+        seed: Of the method, of batch order and of retrained models.
+        precision: `bf16` computes in bfloat16, `auto` does where the hardware is fast at it.
+        device: `auto` takes a GPU where there is one; else as torch names it, such as `cuda:1`.
+    """
 
     data: DataConfig
     model: ModelConfig
@@ -116,8 +157,13 @@ def json_schema() -> dict[str, Any]:
     """JSON schema of a config, with one branch per method; editors complete from it."""
     schema = Config.model_json_schema()
     properties = schema["properties"]
-    properties["method"] = method_schema(METHODS)
-    properties["training"] = recipe_schema(RECIPES)
+    properties["method"] = _kept(properties["method"]) | method_schema(METHODS)
+    properties["training"] = recipe_schema(RECIPES) | _kept(properties["training"])
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "expunge config"
     return schema
+
+
+def _kept(table: dict[str, Any]) -> dict[str, Any]:
+    """What a table that is checked elsewhere keeps of its schema."""
+    return {"description": table["description"]}

@@ -7,6 +7,7 @@ from typing import Any, cast, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.checks import did_you_mean
+from ..core.docstrings import describe_schema, without_fields
 from ..core.errors import ConfigError, InputError
 from ..core.hyperparameters import STRICT
 from ..core.method import Method
@@ -50,12 +51,16 @@ def method_schema(methods: Mapping[str, type[Method]]) -> dict[str, Any]:
     branches = []
     for name, cls in methods.items():
         branch = _fields_schema(cls)
-        branch["properties"] = {"name": {"const": name}, **branch["properties"]}
+        about = {"const": name, "description": without_fields(cls.__doc__ or "").split("\n\n")[0]}
+        branch["properties"] = {"name": about, **branch["properties"]}
         if hasattr(cls, PRESET):
             branch["properties"] |= {
-                "preset": {"const": PRESET},
-                "setting": {"type": "string"},
-                "fraction": {"type": ["number", "string"]},
+                "preset": {"const": PRESET, "description": "Start from the authors' settings."},
+                "setting": {"type": "string", "description": "Theirs, such as `cifar10`."},
+                "fraction": {
+                    "type": ["number", "string"],
+                    "description": "Share that is forgotten, or `class`; chooses among theirs.",
+                },
             }
         branches.append(branch | {"title": name, "additionalProperties": False})
     return {"oneOf": branches, "default": {"name": DEFAULT_METHOD}}
@@ -64,7 +69,11 @@ def method_schema(methods: Mapping[str, type[Method]]) -> dict[str, Any]:
 def recipe_schema(recipes: Mapping[str, Recipe]) -> dict[str, Any]:
     """JSON schema of ``[training]``."""
     schema = _fields_schema(Recipe)
-    names = {"enum": sorted(recipes), "default": DEFAULT_RECIPE}
+    names = {
+        "enum": sorted(recipes),
+        "default": DEFAULT_RECIPE,
+        "description": "The recipe that the other keys change.",
+    }
     schema["properties"] = {"recipe": names, **schema["properties"]}
     return schema | {"title": "training", "additionalProperties": False}
 
@@ -76,7 +85,9 @@ def _fields_schema(cls: Any) -> dict[str, Any]:
         properties[field.name] = TypeAdapter(hints[field.name]).json_schema()
         if field.default is not dataclasses.MISSING:
             properties[field.name]["default"] = field.default
-    return {"type": "object", "properties": properties}
+    schema = {"type": "object", "properties": properties}
+    describe_schema(schema, cls)
+    return schema
 
 
 def _named(name: Any, known: Mapping[str, Any], key: str) -> Any:

@@ -19,7 +19,8 @@ class Recipe:
         epochs: Passes over the training set; may be fractional.
         batch_size: Samples per step; a set smaller than that is one batch.
         lr: Peak learning rate.
-        momentum: Of SGD, with Nesterov's look-ahead if ``nesterov``.
+        momentum: Of SGD.
+        nesterov: Whether momentum looks ahead, as Nesterov's does.
         weight_decay: L2 penalty on all parameters.
         norm_bias_factor: Learning rate of the biases of normalisation layers relative to
             ``lr``; their weight decay is divided by it. 64 in the CIFAR-10 speed records.

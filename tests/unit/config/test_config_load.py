@@ -203,7 +203,7 @@ def test_the_schema_knows_every_method_and_recipe() -> None:
     assert set(branches) == set(METHODS)
     assert branches["fine-tune"]["properties"]["epochs"]["default"] == FineTune().epochs
     for name in ("scissorhands", "fine-tune", "retrain"):
-        assert branches[name]["properties"]["preset"] == {"const": "published"}
+        assert branches[name]["properties"]["preset"]["const"] == "published"
     assert "preset" not in branches["scrub"]["properties"]
     assert set(properties["training"]["properties"]["recipe"]["enum"]) == set(RECIPES)
     assert set(tomllib.loads(CONFIGS[0].read_text())) <= set(properties)

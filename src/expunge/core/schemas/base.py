@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from ..checkpoint import write_whole
+from ..docstrings import describe_schema
 from ..errors import InputError
 from .convert import upgraded
 
@@ -21,6 +24,15 @@ class Section(BaseModel):
     """Strict types (a whole number may stand for a float), and no unknown keys."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The schema, with what the docstring says about each key."""
+        schema = handler(core_schema)
+        describe_schema(handler.resolve_ref_schema(schema), cls)
+        return schema
 
 
 class JsonFile(Strict):

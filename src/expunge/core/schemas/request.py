@@ -62,7 +62,14 @@ class ForgetSpec(Section):
 
 
 class RandomForget(ForgetSpec):
-    """A share or a number of training samples, chosen by a seed."""
+    """A share or a number of training samples, chosen by a seed.
+
+    Args:
+        kind: Names this kind of request.
+        fraction: Share of the training samples; in its place `count`.
+        count: Number of training samples; in its place `fraction`.
+        seed: Chooses the samples.
+    """
 
     kind: Literal["random"]
     fraction: Fraction | None = None
@@ -81,7 +88,15 @@ class RandomForget(ForgetSpec):
 
 
 class ClassForget(ForgetSpec):
-    """All training samples of some classes: by name or number, or so many chosen by a seed."""
+    """All training samples of some classes: by name or number, or so many chosen by a seed.
+
+    Args:
+        kind: Names this kind of request.
+        classes: Names or numbers of the classes.
+        fraction: Share of all classes, chosen by `seed`; in place of `classes`.
+        count: Number of classes, chosen by `seed`; in place of `classes`.
+        seed: Chooses the classes; 0 where a choice has none.
+    """
 
     kind: Literal["classes"]
     classes: Keys | None = None
@@ -106,7 +121,16 @@ class ClassForget(ForgetSpec):
 
 
 class GroupForget(ForgetSpec):
-    """All training samples with some values in ``column``: listed, or chosen by a seed."""
+    """All training samples with some values in ``column``: listed, or chosen by a seed.
+
+    Args:
+        kind: Names this kind of request.
+        column: Column of the source that tells the groups, such as a person.
+        values: The values in it whose samples are forgotten.
+        fraction: Share of all values, chosen by `seed`; in place of `values`.
+        count: Number of values, chosen by `seed`; in place of `values`.
+        seed: Chooses the values; 0 where a choice has none.
+    """
 
     kind: Literal["groups"]
     column: str
@@ -132,7 +156,14 @@ class GroupForget(ForgetSpec):
 
 
 class IdForget(ForgetSpec):
-    """Training samples by id, listed here or in a csv, parquet or text file."""
+    """Training samples by id, listed here or in a csv, parquet or text file.
+
+    Args:
+        kind: Names this kind of request.
+        ids: The ids; in their place `file`.
+        file: A csv, parquet or text file of ids; in its place `ids`.
+        column: Column of the file that holds them.
+    """
 
     kind: Literal["ids"]
     ids: Keys | None = None
@@ -152,7 +183,14 @@ class IdForget(ForgetSpec):
 
 
 class MemorisedForget(ForgetSpec):
-    """The training samples with the highest scores in a csv or parquet file."""
+    """The training samples with the highest scores in a csv or parquet file.
+
+    Args:
+        kind: Names this kind of request.
+        scores: File of a score per training sample, as `expunge memorisation` writes it.
+        fraction: Share of the training samples; in its place `count`.
+        count: Number of training samples; in its place `fraction`.
+    """
 
     kind: Literal["most-memorised"]
     scores: FilePath
@@ -166,7 +204,11 @@ class MemorisedForget(ForgetSpec):
 
 
 class CanaryForget(ForgetSpec):
-    """The training samples that ``data.canaries`` planted; they stay the same in repetitions."""
+    """The training samples that ``data.canaries`` planted; they stay the same in repetitions.
+
+    Args:
+        kind: Names this kind of request.
+    """
 
     kind: Literal["canaries"]
 
@@ -178,7 +220,13 @@ AnyForgetSpec = Annotated[
 
 
 class CanarySpec(Section):
-    """A share or a number of training samples that get a wrong label before training."""
+    """A share or a number of training samples that get a wrong label before training.
+
+    Args:
+        fraction: Share of the training samples; in its place `count`.
+        count: Number of training samples; in its place `fraction`.
+        seed: Chooses the samples and their wrong labels.
+    """
 
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     count: Count | None = None

@@ -21,7 +21,20 @@ Channels = Annotated[
 
 
 class Reading(Section):
-    """Size, splits, limits and normalisation; the fields are those of ``load_source``."""
+    """Size, splits, limits and normalisation; the fields are those of ``load_source``.
+
+    Args:
+        image_size: Side in pixels that images are brought to; without it they keep theirs.
+        validation: Share of the training set that is held out for methods to read.
+        validation_from_test: Share of the test set that is held out instead, for models that
+            were trained on the whole training set.
+        test: Share of the training set that becomes the test set where the source has none.
+        limit: At most so many images of the training set and of the test set, always the
+            same ones.
+        mean: Of each channel, where white is 1; by default the customary or the measured one.
+        std: Standard deviation of each channel, likewise; goes with `mean`.
+        augment: Whether training images are augmented; by default as suits the source.
+    """
 
     image_size: int | None = Field(None, ge=1)
     validation: Share = 0.1
