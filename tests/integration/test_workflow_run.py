@@ -204,7 +204,7 @@ def test_seeds_share_one_original_and_are_summarised(make_config, tmp_path) -> N
     spread = abs(values[0] - values[1]) / 2**0.5
     assert summary["sd"]["scores"]["unlearned"]["test_accuracy"] == pytest.approx(spread)
     assert "floor" not in summary["mean"]
-    first, second = (r["request"]["forget"]["seed"] for r in summary["records"])
+    first, second = (r["request"]["spec"]["seed"] for r in summary["records"])
     assert (first, second) == (0, 3)
     digests = {r["model"]["sha256_before"] for r in summary["records"]}
     assert len(digests) == 1
