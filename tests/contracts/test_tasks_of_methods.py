@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import TensorDataset
 
-import tables
+import method_table
 from expunge.core import Guard, InputError, UnlearningData, unlearn
 from expunge.core.method import needs_of
 from expunge.methods import METHODS
@@ -37,7 +37,7 @@ def denoising():
 def test_a_method_runs_on_the_tasks_that_it_declares_and_refuses_the_others(name, kind):
     model, data, task = kind()
     method = METHODS[name](**CASES[name].base)
-    if tables.runs_on(METHODS[name], tables.tasks()[kind.__name__]):
+    if method_table.runs_on(METHODS[name], method_table.tasks()[kind.__name__]):
         # Fused attention on a CPU has no second derivative, which some methods need.
         with sdpa_kernel(SDPBackend.MATH):
             unlearn(model, data, method, task=task, guard=LENIENT)

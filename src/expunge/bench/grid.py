@@ -12,9 +12,9 @@ from ..core.checks import did_you_mean
 from ..core.errors import ConfigError
 from ..core.schemas.base import Section
 from ..core.schemas.results import Kind
+from .axes import AXES, combinations, restriction_problems
 from .spaces import Space, read_space
 
-AXES = ("data", "model", "scenario", "method")
 _NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
 
 
@@ -195,7 +195,7 @@ def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
             f"tune.seed: {config.tune.seed} is one of the seeds that are reported; "
             "tuning would see what it is judged by: choose another number"
         )
-    restrictions = _restriction_problems(axes)
+    restrictions = restriction_problems(axes)
     problems += restrictions
     cells = [] if restrictions else list(_cells(config, axes, problems))
     if problems:
@@ -232,31 +232,10 @@ def _labelled(axis: str, entries: list[Entry], problems: list[str]) -> dict[str,
     return found
 
 
-def _restriction_problems(axes: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
-    """``scenario = [labels]`` in a method, ``data`` and ``model`` in a scenario or method."""
-    problems = []
-    for axis in ("scenario", "method"):
-        for label, table in axes[axis].items():
-            for other in AXES[: AXES.index(axis)]:
-                wanted = table.get(other, [])
-                if not isinstance(wanted, list):
-                    problems.append(
-                        f"{axis} {label!r}: {other}: expected a list of labels, got {wanted!r}"
-                    )
-                    continue
-                problems += [
-                    f"{axis} {label!r}: {other}: there is no {other} called {name!r}"
-                    f"{did_you_mean(str(name), axes[other])}"
-                    for name in wanted
-                    if name not in axes[other]
-                ]
-    return problems
-
-
 def _cells(
     config: BenchConfig, axes: dict[str, dict[str, dict[str, Any]]], problems: list[str]
 ) -> Iterator[Cell]:
-    for data, model, scenario in _combinations(axes):
+    for data, model, scenario in combinations(axes):
         labels = {"data": data, "model": model, "scenario": scenario}
         table = axes["scenario"][scenario]
         common = {
@@ -295,15 +274,6 @@ def _cells(
             )
         if base is not None:
             yield Cell(data, model, scenario, base, methods, spaces, borrowed)
-
-
-def _combinations(axes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
-    for data in axes["data"]:
-        for model in axes["model"]:
-            for scenario, table in axes["scenario"].items():
-                fits = data in table.get("data", [data]) and model in table.get("model", [model])
-                if fits:
-                    yield data, model, scenario
 
 
 def _checked(raw: dict[str, Any], where: str, problems: list[str]) -> Config | None:

@@ -1,29 +1,14 @@
 """A request: which training samples are to be forgotten, and the only rules for saying so."""
 
-from collections.abc import Iterable, Mapping
-from numbers import Integral
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from ..errors import InputError
 from .base import Section
+from .plain import plain, text_of
 from .problems import translate
-
-
-def _plain(values: Any) -> Any:
-    """A tuple, array or series as a list of Python's own numbers and texts."""
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-        return values
-    return [
-        int(one) if isinstance(one, Integral) and not isinstance(one, bool) else one
-        for one in values
-    ]
-
-
-def _text_of(path: Any) -> Any:
-    return str(path) if isinstance(path, Path) else path
 
 
 def _leaves_some(fraction: float) -> float:
@@ -36,8 +21,8 @@ def _leaves_some(fraction: float) -> float:
 
 
 Key = str | int
-Keys = Annotated[list[Key], Field(min_length=1), BeforeValidator(_plain)]
-FilePath = Annotated[str, Field(min_length=1), BeforeValidator(_text_of)]
+Keys = Annotated[list[Key], Field(min_length=1), BeforeValidator(plain)]
+FilePath = Annotated[str, Field(min_length=1), BeforeValidator(text_of)]
 Fraction = Annotated[float, Field(gt=0), AfterValidator(_leaves_some)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]

@@ -1,0 +1,39 @@
+"""The axes of a grid: which entries go together, and what they name that is not there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..core.checks import did_you_mean
+
+AXES = ("data", "model", "scenario", "method")
+
+
+def restriction_problems(axes: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """``scenario = [labels]`` in a method, ``data`` and ``model`` in a scenario or method."""
+    problems = []
+    for axis in ("scenario", "method"):
+        for label, table in axes[axis].items():
+            for other in AXES[: AXES.index(axis)]:
+                wanted = table.get(other, [])
+                if not isinstance(wanted, list):
+                    problems.append(
+                        f"{axis} {label!r}: {other}: expected a list of labels, got {wanted!r}"
+                    )
+                    continue
+                problems += [
+                    f"{axis} {label!r}: {other}: there is no {other} called {name!r}"
+                    f"{did_you_mean(str(name), axes[other])}"
+                    for name in wanted
+                    if name not in axes[other]
+                ]
+    return problems
+
+
+def combinations(axes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
+    """The data, model and scenario of each cell of the grid that no restriction leaves out."""
+    for data in axes["data"]:
+        for model in axes["model"]:
+            for scenario, table in axes["scenario"].items():
+                fits = data in table.get("data", [data]) and model in table.get("model", [model])
+                if fits:
+                    yield data, model, scenario
