@@ -9,7 +9,7 @@ from expunge.core.schemas.results import Bench
 from expunge.reporting.bench.caption import facts
 from expunge.reporting.bench.concepts import concept_tables
 from expunge.reporting.bench.flags import FLOOR_FACTOR, FLOOR_SLACK
-from expunge.reporting.bench.row import Row, Section
+from expunge.reporting.bench.row import BenchRow, BenchSection
 from expunge.reporting.bench.rows import sections
 from expunge.reporting.bench.tables import DASH, spread
 from expunge.reporting.formats import fixed, signed
@@ -63,7 +63,7 @@ def bench_tables(bench: Bench, name: str) -> str:
     return "\n\n".join([plot, caption, *parts, *_made(bench)])
 
 
-def plotted(bench: Bench) -> Section:
+def plotted(bench: Bench) -> BenchSection:
     """What the plot of a bench shows: its section, or the means over several."""
     found = sections(bench)
     return found[0] if len(found) == 1 else over_sections(found, "each class in turn")
@@ -172,7 +172,7 @@ def one_of(benches: dict[str, Bench], name: str) -> Bench:
     return benches[name]
 
 
-def _alone(section: Section) -> list[str]:
+def _alone(section: BenchSection) -> list[str]:
     parts = [_scores(section, section.shown), SCORE_LEGEND, *_problems(section)]
     parts.append(_folded("Differences to retraining, seconds", _differences(section)))
     if any(row.curve for row in section.shown):
@@ -180,7 +180,7 @@ def _alone(section: Section) -> list[str]:
     return parts
 
 
-def _classes(found: Sequence[Section]) -> list[str]:
+def _classes(found: Sequence[BenchSection]) -> list[str]:
     """Means over the sections, then each of them folded."""
     whole = over_sections(list(found), "each class in turn")
     parts = [
@@ -196,7 +196,7 @@ def _classes(found: Sequence[Section]) -> list[str]:
     return parts
 
 
-def _scores(section: Section, rows: Sequence[Row], numbered: bool = True) -> str:
+def _scores(section: BenchSection, rows: Sequence[BenchRow], numbered: bool = True) -> str:
     lines = _table_head(["Method", *SCORES.values(), "Gap", "RTE"], 1)
     known = numbers(section) if numbered else {}
     for row in rows:
@@ -206,7 +206,7 @@ def _scores(section: Section, rows: Sequence[Row], numbered: bool = True) -> str
     return "\n".join(lines)
 
 
-def _differences(section: Section) -> str:
+def _differences(section: BenchSection) -> str:
     names = [f"Δ {name}" for name in SCORES.values()]
     lines = _table_head(["Method", *names, "Gap of means", "Seconds", "RTE (paper)"], 1)
     for row in section.shown:
@@ -222,7 +222,7 @@ def _differences(section: Section) -> str:
     return "\n".join([*lines, "", note])
 
 
-def _curves(section: Section) -> str:
+def _curves(section: BenchSection) -> str:
     """Accuracy in percent on what was forgotten, while it is relearned: a column per step."""
     steps = next(row.curve for row in section.shown if row.curve)
     lines = _table_head(["Method", *(f"{step} steps" for step, _ in steps)], 1)
@@ -233,7 +233,7 @@ def _curves(section: Section) -> str:
     return "\n".join(lines)
 
 
-def _name(row: Row, known: dict[str, int], marked: bool) -> str:
+def _name(row: BenchRow, known: dict[str, int], marked: bool) -> str:
     name = f"**{row.method}**" if row.best and marked else row.method
     name = f"{known[row.method]} · {name}" if row.method in known else name
     signs = "".join(sign for text, sign in SIGNS.items() if text in row.marks and marked)
@@ -241,7 +241,7 @@ def _name(row: Row, known: dict[str, int], marked: bool) -> str:
     return name + (f" {signs}" if signs else "") + (f" ({missing})" if missing else "")
 
 
-def _problems(section: Section) -> list[str]:
+def _problems(section: BenchSection) -> list[str]:
     lines = [f"- {row.method}: {text}" for row in section.shown for text in row.problems]
     return ["Not measured:", "\n".join(lines)] if lines else []
 

@@ -17,7 +17,7 @@ import vl_convert
 from expunge.core.schemas.results import Bench
 from expunge.reporting.bench.charts import numbered, pareto_figure
 from expunge.reporting.bench.concepts import concept_rows
-from expunge.reporting.bench.row import Row, Section, Stat, stat
+from expunge.reporting.bench.row import BenchRow, BenchSection, Stat, stat
 
 WIDTH = 470
 HEIGHT = 300
@@ -33,7 +33,7 @@ _COLOURS = {
 _DIGEST = re.compile(r"<!-- shows ([0-9a-f]{64}) -->")
 
 
-def gap_plot(section: Section, y_title: str = "average gap to retraining, points") -> str:
+def gap_plot(section: BenchSection, y_title: str = "average gap to retraining, points") -> str:
     """A plot as SVG with the digest of what it shows.
 
     Args:
@@ -61,7 +61,7 @@ def shows(svg: str) -> str | None:
     return found[1] if found else None
 
 
-def over_sections(sections: list[Section], scenario: str) -> Section:
+def over_sections(sections: list[BenchSection], scenario: str) -> BenchSection:
     """One section of means over others, with the spread over them; rows go by their label."""
     rows = []
     for first in sections[0].rows:
@@ -94,10 +94,10 @@ def over_sections(sections: list[Section], scenario: str) -> Section:
     return replace(sections[0], scenario=scenario, rows=rows, floor=None, fastest_retrain=fastest)
 
 
-def of_concepts(bench: Bench, concepts: Sequence[str] | None = None) -> Section:
+def of_concepts(bench: Bench, concepts: Sequence[str] | None = None) -> BenchSection:
     """Methods of a bench of generators: distance on the forgotten concept, and seconds."""
     rows = [
-        Row(
+        BenchRow(
             *("", "", "", "unlearned", 0, one.method, one.results),
             stats={"seconds": one.seconds} if one.seconds else {},
             avg_gap=one.distance,
@@ -106,15 +106,15 @@ def of_concepts(bench: Bench, concepts: Sequence[str] | None = None) -> Section:
         for one in concept_rows(bench, concepts)
         if one.distance is not None
     ]
-    return Section("", "", bench.title, rows, None, None)
+    return BenchSection("", "", bench.title, rows, None, None)
 
 
-def numbers(section: Section) -> dict[str, int]:
+def numbers(section: BenchSection) -> dict[str, int]:
     """The number of each method in plot and table."""
     return {row.method: position for position, row in numbered(section)}
 
 
-def _over(rows: Sequence[Row], name: str) -> Stat:
+def _over(rows: Sequence[BenchRow], name: str) -> Stat:
     found = stat(row.stats[name].mean for row in rows if name in row.stats)
     assert found is not None  # the name comes from one of these rows
     return found

@@ -18,8 +18,6 @@ import expunge
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-LONGEST_FILE = 300
-LONGEST_FUNCTION = 40
 
 THE_CALL = [
     "UnlearningData", "unlearn", "evaluate", "report", "Record", "Classification", "Regression",
@@ -63,29 +61,6 @@ def test_every_public_thing_says_what_it_is() -> None:
                 if not text or text.startswith(f"{name}("):
                     silent.append(f"{module.__name__}.{name}")
     assert silent == []
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_asserts_tell_the_type_checker_something_and_check_no_input(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Assert):
-            place = f"{name_of(path)}:{node.lineno}"
-            known = ast.unparse(node.test)
-            assert " is not None" in known or known.startswith("isinstance("), place
-            assert "#" in lines[(node.end_lineno or node.lineno) - 1], f"{place}: say why it holds"
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_files_and_functions_stay_short(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= LONGEST_FILE
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            body = node.body[1:] if ast.get_docstring(node) else node.body
-            length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            assert length <= LONGEST_FUNCTION, f"{node.name}: {length} lines"
 
 
 def test_no_tracked_file_holds_a_path_of_one_machine() -> None:

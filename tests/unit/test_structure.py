@@ -72,6 +72,15 @@ def test_a_file_is_read_at_a_sitting(path):
     assert list(foreign_secrets(tree)) == []
 
 
+def test_a_class_has_its_name_to_itself():
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(named(path))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
 def bodies(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Functions with the lines of their bodies, docstrings left out."""
     for node in ast.walk(tree):

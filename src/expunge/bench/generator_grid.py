@@ -13,7 +13,7 @@ from ..core.errors import ConfigError, InputError
 from ..core.schemas.base import Section
 from ..methods import METHODS
 from ..runs.settings.scenes import scene_concepts
-from .grid import Cell, Job, Plan, TuneConfig
+from .grid import BenchPlan, Cell, Job, TuneConfig
 from .spaces import Space, read_space
 
 KINDS = ("generator", "words")  # the second is the former name
@@ -95,7 +95,7 @@ class GeneratorBenchConfig(Section):
         )
 
 
-def parse_generator_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
+def parse_generator_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> BenchPlan:
     """A checked bench from nested dictionaries, as ``tomllib`` gives them.
 
     Raises:
@@ -115,7 +115,7 @@ def parse_generator_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> 
     }
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return Plan(
+    return BenchPlan(
         title=config.title,
         order=[entry.label for entry in config.method],
         jobs=list(_jobs(config, concepts, spaces)),

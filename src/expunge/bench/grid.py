@@ -156,7 +156,7 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class BenchPlan:
     """A checked bench: its jobs in order, and the tables that they come from.
 
     ``evaluation`` is what is measured besides the scores; ``table`` the config as the file
@@ -176,7 +176,7 @@ class Plan:
         return list(dict.fromkeys(job.cell for job in self.jobs))
 
 
-def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
+def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> BenchPlan:
     """A checked bench of configs from nested dictionaries, as ``tomllib`` gives them.
 
     Raises:
@@ -200,7 +200,7 @@ def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
     cells = [] if restrictions else list(_cells(config, axes, problems))
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return Plan(
+    return BenchPlan(
         title=config.title,
         order=list(axes["method"]),
         jobs=[job for cell in cells for seed in config.seeds for job in _jobs(cell, seed, config)],

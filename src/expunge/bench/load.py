@@ -6,10 +6,10 @@ from typing import Any
 
 from ..config import read_toml
 from .generator_grid import KINDS, parse_generator_grid
-from .grid import Plan, parse_grid
+from .grid import BenchPlan, parse_grid
 
 
-def load_bench(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
+def load_bench(path: str | Path, overrides: Sequence[str] = ()) -> BenchPlan:
     """Read a bench from a TOML file, with ``section.key=value`` overrides.
 
     Raises:
@@ -18,7 +18,7 @@ def load_bench(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
     return parse_bench(read_toml(path), overrides)
 
 
-def parse_bench(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Plan:
+def parse_bench(raw: dict[str, Any], overrides: Sequence[str] = ()) -> BenchPlan:
     """A checked bench from nested dictionaries, as ``tomllib`` gives them.
 
     Raises:

@@ -6,10 +6,10 @@ from typing import Any
 
 from ..core.errors import InputError
 from ..core.run import Log
-from ..runs.models import Options
+from ..runs.models import RunOptions
 from ..runs.queue import compute
 from ..runs.store import Store
-from .grid import Plan
+from .grid import BenchPlan
 from .worker import Worker
 
 LOCAL = "local"
@@ -17,7 +17,7 @@ _CARRIED = ("EXPUNGE_DATA", "HF_HOME", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 def compute_on_cluster(
-    plan: Plan,
+    plan: BenchPlan,
     store: str | Path,
     address: str,
     on_log: Log | None = None,
@@ -71,10 +71,10 @@ def compute_on_cluster(
 class RemoteWorker:
     """Lives in a process of the cluster and keeps its data between runs."""
 
-    def __init__(self, plan: Plan, store: str, checkpoint_seconds: float) -> None:
+    def __init__(self, plan: BenchPlan, store: str, checkpoint_seconds: float) -> None:
         self._store = Store(store)
         self._jobs = plan.jobs
-        self._worker = Worker(plan, self._store, Options(True, None, None, checkpoint_seconds))
+        self._worker = Worker(plan, self._store, RunOptions(True, None, None, checkpoint_seconds))
 
     def carry_out(self, number: int) -> tuple[str, list[str]]:
         """Compute one job of the plan; returns its name and what went wrong."""
@@ -99,7 +99,7 @@ def _connect(ray: Any, address: str) -> None:
         ) from error
 
 
-def _actors(ray: Any, plan: Plan, store: str, checkpoint_seconds: float) -> list[Any]:
+def _actors(ray: Any, plan: BenchPlan, store: str, checkpoint_seconds: float) -> list[Any]:
     """One per GPU; without any, one per machine, which then has all its cores."""
     gpus = int(ray.cluster_resources().get("GPU", 0))
     if gpus:

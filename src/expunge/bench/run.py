@@ -8,10 +8,10 @@ from ..core.run import Log
 from ..core.schemas.results import Bench, Result, Tuning
 from ..evaluation.evaluate import now
 from ..reporting.bench.pages import write_pages, write_results
-from ..runs.models import Options
+from ..runs.models import RunOptions
 from ..runs.queue import compute, listener
 from ..runs.store import Store
-from .grid import Job, Plan
+from .grid import BenchPlan, Job
 from .known import adopt
 from .worker import Worker
 
@@ -25,7 +25,7 @@ class Outcome:
 
 
 def run_bench(
-    plan: Plan,
+    plan: BenchPlan,
     out: str | Path,
     *,
     store: str | Path = "runs/store",
@@ -60,7 +60,7 @@ def run_bench(
     """
     work = plan.jobs
     kept = Store(store, listener(on_log))
-    worker = Worker(plan, kept, Options(True, on_log, command, checkpoint_seconds))
+    worker = Worker(plan, kept, RunOptions(True, on_log, command, checkpoint_seconds))
     for path in known:
         adopted = adopt(Bench.load(path), worker, kept, work)
         if on_log is not None:
@@ -81,7 +81,7 @@ def run_bench(
 class _Board:
     """Collects results and writes the tables anew after each."""
 
-    def __init__(self, plan: Plan, out: Path, command: str | None, worker: Worker) -> None:
+    def __init__(self, plan: BenchPlan, out: Path, command: str | None, worker: Worker) -> None:
         self._plan, self._out, self._command, self._worker = plan, out, command, worker
         # What is known at once, so that a table that is written half-way shows it.
         self._results = {job: worker.known(job) for job in plan.jobs}

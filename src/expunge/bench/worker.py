@@ -16,7 +16,7 @@ from ..core.schemas.results import Judge, Result, Tuning
 from ..core.unlearn import Unlearned, unlearn
 from ..evaluation.details import plain
 from ..evaluation.evaluate import now, versions
-from ..runs.models import Options, TrainedModel, Training, train_or_take
+from ..runs.models import RunOptions, TrainedModel, Training, train_or_take
 from ..runs.prepare import load_setting, setting_of
 from ..runs.queue import JobWorker
 from ..runs.settings.loaded import Loaded
@@ -24,7 +24,7 @@ from ..runs.settings.loaded_scene import LoadedScene
 from ..runs.settings.setting import Setting, Wanted
 from ..runs.store import Store, key_of
 from ..version import __version__
-from .grid import Cell, Job, Plan
+from .grid import BenchPlan, Cell, Job
 from .pilot import Pilot
 
 # Names of the first schemas: they are part of the keys of all results, which stay.
@@ -41,7 +41,7 @@ class Worker(JobWorker[Job, Result]):
         options: How to carry it out; none of it changes a result.
     """
 
-    def __init__(self, plan: Plan, store: Store, options: Options) -> None:
+    def __init__(self, plan: BenchPlan, store: Store, options: RunOptions) -> None:
         self._plan, self._store, self._options = plan, store, options
         self._loaded: tuple[tuple[str, str], Loaded | LoadedScene] | None = None
         self._base: tuple[Cell, Setting] | None = None

@@ -17,7 +17,7 @@ from .progress import progress
 NEEDS_ARGUMENTS = False
 
 
-class Task(StrEnum):
+class DemoTask(StrEnum):
     """What the demonstration's model does."""
 
     CLASSIFICATION = "classification"
@@ -26,8 +26,8 @@ class Task(StrEnum):
 
 def command(
     task: Annotated[
-        Task, typer.Option(help="What the net does: classify digits, or draw them from words.")
-    ] = Task.CLASSIFICATION,
+        DemoTask, typer.Option(help="What the net does: classify digits, or draw them from words.")
+    ] = DemoTask.CLASSIFICATION,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="runs/demo, or runs/demo-TASK."),
@@ -42,7 +42,7 @@ def command(
 
     Example: expunge demo --task text-to-image
     """
-    draws = task is Task.TEXT_TO_IMAGE
+    draws = task is DemoTask.TEXT_TO_IMAGE
     out = out or Path(f"runs/demo-{task.value}" if draws else "runs/demo")
     if draws and overrides:
         raise expunge.InputError(

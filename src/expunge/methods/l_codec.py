@@ -96,7 +96,7 @@ class LCODEC:
             batch = leaving[step]
             loss = task.loss(model, batch)
             chosen = self._choose(model, task, batch, layers, len(loss), step, run)
-            block = _Block(*block_of(layers, chosen))
+            block = _ParameterBlock(*block_of(layers, chosen))
             gradient = block.only(flatten(run.gradient(loss.mean(), block.weights)))
             solution = self._solve(model, task, curvature, block, gradient, run)
             update = self.scale * leaving.size(step) / after * solution
@@ -142,7 +142,7 @@ class LCODEC:
         model: nn.Module,
         task: Task,
         batches: Pass,
-        block: "_Block",
+        block: "_ParameterBlock",
         gradient: Tensor,
         run: Run,
     ) -> Tensor:
@@ -185,7 +185,7 @@ class LCODEC:
 
 
 @dataclass(frozen=True, eq=False)
-class _Block:
+class _ParameterBlock:
     """Parameters that hold the chosen rows, and which of their entries are meant."""
 
     weights: list[Tensor]

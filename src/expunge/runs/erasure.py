@@ -36,7 +36,7 @@ from ..reporting import report
 from ..tasks import Denoising, denoiser_of, text_to_image, with_denoiser
 from ..tasks.diffusion.lora import add_lora, merged, save_lora
 from .folder import MEGABYTE, OutputFolder, write_folder
-from .models import Options
+from .models import RunOptions
 from .settings.loaded import find_device
 from .unlearn import RECORD, REPORT
 
@@ -51,7 +51,7 @@ class _Request:
     pipeline: Any
     task: Denoising
     folder: OutputFolder
-    options: Options
+    options: RunOptions
     detector: ExposureDetector | None
     prompts: list[ListedPrompt]
 
@@ -111,7 +111,7 @@ def erase(
     _, denoiser = denoiser_of(pipeline)
     size = sum(p.numel() * 4 for p in denoiser.parameters())
     with OutputFolder(out, 3 * size + 50 * MEGABYTE) as folder:
-        options = Options(resume, on_log, command)
+        options = RunOptions(resume, on_log, command)
         return _carry_out(_Request(config, pipeline, task, folder, options, detector, listed))
 
 

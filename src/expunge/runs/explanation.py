@@ -19,7 +19,7 @@ from ..evaluation.details import class_name
 from ..evaluation.grad_cam import captum_attr, grad_cam, map_layer
 from ..evaluation.score import evaluating
 from ..models import load_weights
-from ..reporting.run.grad_cam_page import Look, Shown, render
+from ..reporting.run.grad_cam_page import Attribution, Shown, render
 from ..reporting.run.words import selection
 from ..reporting.templating import write_page
 from ..tasks import Classification
@@ -218,14 +218,14 @@ def _look(
     """The images at ``places`` of a group, and what each model makes of them."""
     inputs, labels = _batch(prepared, group, torch.tensor(places))
     names = prepared.bundle.classes
-    looks: list[dict[str, Look]] = [{} for _ in places]
+    looks: list[dict[str, Attribution]] = [{} for _ in places]
     for role, model in models.items():
         maps = grad_cam(model, inputs, labels, layer=layer).numpy()
         with evaluating(model) as net:
             chances = task.logits(net, (inputs, labels))[0].softmax(1).cpu()
         for row, label in enumerate(labels.tolist()):
             best = int(chances[row].argmax())
-            looks[row][role] = Look(
+            looks[row][role] = Attribution(
                 maps[row],
                 class_name(best, names),
                 float(chances[row, best]),

@@ -26,7 +26,7 @@ from ..evaluation import score_sets
 from ..metrics import SetScores, memorisation_scores
 from ..training import Recipe
 from .folder import OutputFile
-from .models import Options, Training, metadata, train_now
+from .models import RunOptions, Training, metadata, train_now
 from .prepare import load
 from .queue import listener
 from .settings.loaded import Loaded, reading
@@ -92,7 +92,7 @@ def measure_memorisation(
         )
     loaded = load(config)
     kept = Store(store, listener(on_log))
-    options = Options(resume, on_log, None, checkpoint_seconds)
+    options = RunOptions(resume, on_log, None, checkpoint_seconds)
     with OutputFile(path):
         halves = _halves(len(loaded.bundle.train), models, config.seed)
         parts = [
@@ -151,7 +151,7 @@ def _training(config: Config, loaded: Loaded, recipe: Recipe, half: _Half) -> Tr
 
 
 def _probabilities(
-    training: Training, half: _Half, loaded: Loaded, store: Store, options: Options
+    training: Training, half: _Half, loaded: Loaded, store: Store, options: RunOptions
 ) -> Tensor:
     """True-class probability of each training sample, float32 (N,), by one half's model."""
     kept = store.file(FLEET, training.identity)

@@ -19,7 +19,7 @@ from ..training.train import Trained as Fitted
 
 
 @dataclass(frozen=True)
-class Options:
+class RunOptions:
     """How a run is carried out; none of it changes the result."""
 
     resume: bool = False
@@ -125,7 +125,7 @@ class TrainedModel:
         )
 
 
-def train_or_take(training: Training, shelf: Shelf, options: Options) -> TrainedModel:
+def train_or_take(training: Training, shelf: Shelf, options: RunOptions) -> TrainedModel:
     """The model on the shelf if it is the one asked for, else trained and put there.
 
     A second process that asks a store for the same model waits for the first.
@@ -156,7 +156,7 @@ def train_or_take(training: Training, shelf: Shelf, options: Options) -> Trained
     return TrainedModel(load, trained.model, trained.seconds, metadata(path))
 
 
-def train_now(training: Training, checkpoints: Path, options: Options) -> Fitted:
+def train_now(training: Training, checkpoints: Path, options: RunOptions) -> Fitted:
     """Train without looking for the model or keeping it; checkpoints stay until the end."""
     return train(
         training.fresh(),

@@ -10,7 +10,7 @@ from ..core.errors import InputError
 from ..core.method import Method, required_sets
 from ..data import select_forget
 from ..data.bundle import ids_of
-from .models import Options, Shelf
+from .models import RunOptions, Shelf
 from .settings.classifier import load_classifier
 from .settings.generator import GeneratorSetting
 from .settings.language import load_language
@@ -30,7 +30,7 @@ def load(config: Config) -> Loaded:
 
 
 def load_setting(
-    config: Config | GeneratorConfig, shelf: Shelf, cache: Path, options: Options
+    config: Config | GeneratorConfig, shelf: Shelf, cache: Path, options: RunOptions
 ) -> Loaded | LoadedScene:
     """What all settings of a config share, whatever kind of model it is about.
 

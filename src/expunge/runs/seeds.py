@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from ..core.run import Log
 from ..core.schemas.record import Record
 from .folder import OutputFolder
-from .models import Options
+from .models import RunOptions
 from .prepare import load, prepare
 from .unlearn import finish, references_of, start_of
 
@@ -44,7 +44,7 @@ def run_seeds(
     """
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise InputError(f"expected different seeds >= 0, e.g. 0,1,2; got {list(seeds)}")
-    options = Options(resume, on_log, command, checkpoint_seconds)
+    options = RunOptions(resume, on_log, command, checkpoint_seconds)
     loaded = load(config)
     runs = [prepare(config.with_seed(seed), loaded) for seed in seeds]
     base, needed = prepare(config, loaded), runs[0].needed_bytes() * (1 + len(seeds))

@@ -10,7 +10,7 @@ from ..core.unlearn import model_digest, unlearn
 from ..data import request_digest
 from ..reporting import report
 from .folder import OutputFolder
-from .models import Options, TrainedModel, Training, metadata, train_or_take
+from .models import RunOptions, TrainedModel, Training, metadata, train_or_take
 from .prepare import load_setting, setting_of
 from .settings.samples import MODEL
 from .settings.setting import Setting
@@ -44,7 +44,7 @@ def run_unlearn(
         InputError: If the run cannot be carried out; a folder made for it is removed.
         GuardError: If the result was refused; the trained original, if any, is kept.
     """
-    options = Options(resume, on_log, command, checkpoint_seconds)
+    options = RunOptions(resume, on_log, command, checkpoint_seconds)
     # Generators keep their judge in the folder, too; nothing is written before it is entered.
     shelf = OutputFolder(out, 0)
     loaded = load_setting(config, shelf, Path(out) / LATENTS, options)
@@ -53,7 +53,7 @@ def run_unlearn(
         return finish(setting, start_of(setting, folder, options), folder, options)
 
 
-def start_of(setting: Setting, folder: OutputFolder, options: Options) -> TrainedModel:
+def start_of(setting: Setting, folder: OutputFolder, options: RunOptions) -> TrainedModel:
     """The model to unlearn from: given weights, or trained here by the recipe.
 
     Trained weights are kept as ``original.safetensors`` and used again by a later run
@@ -63,7 +63,9 @@ def start_of(setting: Setting, folder: OutputFolder, options: Options) -> Traine
     return train_or_take(made, folder, options) if isinstance(made, Training) else made
 
 
-def references_of(setting: Setting, folder: OutputFolder, options: Options) -> list[TrainedModel]:
+def references_of(
+    setting: Setting, folder: OutputFolder, options: RunOptions
+) -> list[TrainedModel]:
     """Independent models that never saw the forget set, trained by the original's recipe.
 
     Kept as ``retrained-1.safetensors``, ``retrained-2.safetensors``.
@@ -79,7 +81,7 @@ def finish(
     setting: Setting,
     start: TrainedModel,
     folder: OutputFolder,
-    options: Options,
+    options: RunOptions,
     retrained: list[TrainedModel] | None = None,
 ) -> Record:
     """Everything after the original is there; ``retrained`` spares training references."""

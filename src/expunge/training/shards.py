@@ -22,7 +22,7 @@ _NAME = "sisa.json"
 _READ_AT_ONCE = 256
 
 
-class Plan(BaseModel):
+class ShardPlan(BaseModel):
     """The contents of ``sisa.json``.
 
     Positions count through the set as it was at first; what was removed keeps its number.
@@ -73,7 +73,7 @@ class Plan(BaseModel):
         text = self.model_dump_json(indent=1)
         write_whole(folder / _NAME, text)
 
-    def go_on(self, folder: Path, resume: bool) -> "Plan":
+    def go_on(self, folder: Path, resume: bool) -> "ShardPlan":
         """The plan that a folder holds already, if it is this one but for its progress.
 
         Raises:
@@ -83,7 +83,7 @@ class Plan(BaseModel):
             raise InputError(
                 f"{folder} holds a training already; use another folder, or resume = True to go on"
             )
-        found = Plan.read(folder)
+        found = ShardPlan.read(folder)
         if found.model_dump(exclude={"done"}) != self.model_dump(exclude={"done"}):
             raise InputError(
                 f"{folder} holds another training, of other data, settings or removed samples; "

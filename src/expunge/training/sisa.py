@@ -20,7 +20,7 @@ from ..core.unlearn import model_digest
 from ..models import load_weights, save_weights
 from .ensemble import COMBINATIONS, Sisa
 from .recipes import Recipe
-from .shards import Plan, assign, fingerprint, positions_of
+from .shards import ShardPlan, assign, fingerprint, positions_of
 from .train import train
 
 MakeNet = Callable[[], nn.Module]
@@ -104,7 +104,7 @@ def train_sisa(
     _check_options(recipe, shards, slices, combine)
     size = len(dataset)
     removed = positions_of(without, size)
-    plan = Plan(
+    plan = ShardPlan(
         shards=shards,
         slices=slices,
         seed=seed,
@@ -119,7 +119,7 @@ def train_sisa(
     )
     plan.check_left(removed)
     plan.data = fingerprint(dataset, plan.kept())
-    if Plan.exists(place):
+    if ShardPlan.exists(place):
         plan = plan.go_on(place, resume)
     else:
         plan.write(place)
@@ -167,7 +167,7 @@ def unlearn_sisa(
     """
     started = time.perf_counter()
     place = Path(folder).expanduser()
-    plan = Plan.read(place)
+    plan = ShardPlan.read(place)
     asked = positions_of(positions, len(plan.parts))
     if not asked and min(plan.done) == plan.slices:
         raise InputError("expected at least one position to remove, got none; name some")
@@ -191,7 +191,7 @@ def load_sisa(folder: str | Path, make_net: MakeNet, *, device: torch.device | s
         ModelError: If the weights do not fit the net.
     """
     place = Path(folder).expanduser()
-    plan = Plan.read(place)
+    plan = ShardPlan.read(place)
     if min(plan.done) < plan.slices:
         raise InputError(
             f"expected finished training in {place}, but slices are missing; repeat the "
@@ -206,7 +206,7 @@ def load_sisa(folder: str | Path, make_net: MakeNet, *, device: torch.device | s
 
 
 def _complete(
-    plan: Plan,
+    plan: ShardPlan,
     folder: Path,
     make_net: MakeNet,
     dataset: Any,
@@ -270,7 +270,7 @@ def _check_options(recipe: Recipe, shards: int, slices: int, combine: str) -> No
         )
 
 
-def _check_same(plan: Plan, folder: Path, make_net: MakeNet, dataset: Any) -> None:
+def _check_same(plan: ShardPlan, folder: Path, make_net: MakeNet, dataset: Any) -> None:
     """Raise unless the net and what is left of the data are those of the plan."""
     if len(dataset) != len(plan.parts):
         raise DataError(

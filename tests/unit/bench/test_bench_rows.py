@@ -11,13 +11,13 @@ from tests.unit.bench import benches
 
 from expunge.core.errors import InputError
 from expunge.core.schemas.results import Bench, Result
-from expunge.reporting.bench.row import Row, Stat, stat
+from expunge.reporting.bench.row import BenchRow, Stat, stat
 from expunge.reporting.bench.rows import planned_seeds, rows, sections
 
 PLACE = benches.SCENARIOS[0]
 
 
-def find(bench: Bench, method: str, scenario: str = PLACE) -> Row:
+def find(bench: Bench, method: str, scenario: str = PLACE) -> BenchRow:
     (row,) = [one for one in rows(bench) if (one.method, one.scenario) == (method, scenario)]
     return row
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from tests.unit.report.test_report_html import Page
 
-from expunge.reporting.run.grad_cam_page import Look, Shown, render
+from expunge.reporting.run.grad_cam_page import Attribution, Shown, render
 from expunge.reporting.run.overlay import SIDE, VIRIDIS, colours, enlarged, overlay, png
 
 MODELS = ("original", "unlearned", "retrained")
@@ -21,9 +21,9 @@ def shown(group: str, side: int = 8, models: tuple[str, ...] = MODELS, label: st
     heat = np.zeros((side, side), np.float32)
     heat[0, 0] = 1
     look = {
-        "original": Look(heat, label, 0.987, 0.987),
-        "unlearned": Look(heat, "dog", 0.61, 0.042),
-        "retrained": Look(0 * heat, "dog", 0.5, 0.0),
+        "original": Attribution(heat, label, 0.987, 0.987),
+        "unlearned": Attribution(heat, "dog", 0.61, 0.042),
+        "retrained": Attribution(0 * heat, "dog", 0.5, 0.0),
     }
     return Shown(group, label, Image.fromarray(pixels), {key: look[key] for key in models})
 

@@ -97,14 +97,14 @@ class Scissorhands(Options, Published):
 
     def __call__(self, model: nn.Module, task: Task, data: UnlearningData, run: Run) -> nn.Module:
         plan = make_plan(self, model, task, data, run)
-        look = Look(task, data, run)
+        look = AccuracyProbe(task, data, run)
         if plan.trim:
             self._trim_and_repair(model, plan, look)
         else:
             self._repair(model, plan, look)
         return model
 
-    def _trim_and_repair(self, model: nn.Module, plan: Plan, look: "Look") -> None:
+    def _trim_and_repair(self, model: nn.Module, plan: Plan, look: "AccuracyProbe") -> None:
         """Algorithm 1; by default in turns, until D_f stays gone."""
         for turn, share in enumerate(plan.trim):
             suffix = f"-{turn + 1}" if turn else ""
@@ -120,7 +120,7 @@ class Scissorhands(Options, Published):
             if left <= _GONE:
                 return
 
-    def _repair(self, model: nn.Module, plan: Plan, look: "Look") -> None:
+    def _repair(self, model: nn.Module, plan: Plan, look: "AccuracyProbe") -> None:
         """Repair without a trim; by default again at a lower rate if that cost too much."""
         if self.lr is not None:
             Repair(self, plan, look.task, look.data, look.run)(model, "repair")
@@ -142,7 +142,7 @@ class Scissorhands(Options, Published):
 
 
 @dataclass(frozen=True)
-class Look:
+class AccuracyProbe:
     """How well a sample of a set is predicted in the course of a method."""
 
     task: Task

@@ -3,7 +3,7 @@
 from ...core.schemas.results import Bench, Tuning
 from ..formats import clip, count, plain, plural
 from .flags import FLOOR_FACTOR, FLOOR_SLACK
-from .row import Section
+from .row import BenchSection
 from .rows import FIRST, planned_seeds
 
 NOT_RECORDED = "not recorded"
@@ -35,7 +35,7 @@ RELEARN = (
 )
 
 
-def facts(bench: Bench, section: Section | None = None) -> list[tuple[str, str]]:
+def facts(bench: Bench, section: BenchSection | None = None) -> list[tuple[str, str]]:
     """How the results were made, as pairs of a name and a text; of one table or of all."""
     seeds = planned_seeds(bench)
     listed = f": {', '.join(map(str, seeds))}" if seeds else ""
@@ -48,7 +48,7 @@ def facts(bench: Bench, section: Section | None = None) -> list[tuple[str, str]]
     ]
 
 
-def tunings(bench: Bench, section: Section | None = None) -> list[Tuning]:
+def tunings(bench: Bench, section: BenchSection | None = None) -> list[Tuning]:
     """The tunings of one table, or of all, in the order of methods."""
     place = {label: position for position, label in enumerate(bench.order)}
     found = [
@@ -80,7 +80,7 @@ def tuning_text(found: list[Tuning], seeds: list[int]) -> str:
     )
 
 
-def incomplete(bench: Bench, section: Section | None = None) -> str:
+def incomplete(bench: Bench, section: BenchSection | None = None) -> str:
     """``INCOMPLETE`` with counts if results are missing; else empty."""
     have, planned = len(bench.results), bench.planned
     parts = [f"{have} of {plural(planned, 'planned result')}"] if have < planned else []
@@ -90,7 +90,7 @@ def incomplete(bench: Bench, section: Section | None = None) -> str:
     return f"INCOMPLETE: {', '.join(parts)}" if parts else ""
 
 
-def _recipe(bench: Bench, section: Section | None) -> str:
+def _recipe(bench: Bench, section: BenchSection | None) -> str:
     """The settings with which the retrained models of a table were made."""
     found = {
         plain(one.record.method.hyperparameters)
@@ -108,7 +108,7 @@ def _recipe(bench: Bench, section: Section | None) -> str:
     return clip("; or ".join(sorted(found)), 300) or NOT_RECORDED
 
 
-def _configured(bench: Bench, section: Section | None) -> set[str]:
+def _configured(bench: Bench, section: BenchSection | None) -> set[str]:
     """The ``training`` tables of the config, of one model or of all."""
     entries = bench.config.get("model", [])
     return {

@@ -9,7 +9,7 @@ import altair as alt
 from ..charts import NUMBER, Data, Figure, Key, Table, colour, dash, layers, legend, panel
 from ..formats import clip, fixed, number, plain
 from ..run.words import NOTHING, SHORT_SETS
-from .row import Row, Section, Stat
+from .row import BenchRow, BenchSection, Stat
 
 _METHOD, _TRUTH, _BEFORE = "var(--unlearned)", "var(--retrained)", "var(--original)"
 _NAMES = {
@@ -38,13 +38,13 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def numbered(section: Section) -> list[tuple[int, Row]]:
+def numbered(section: BenchSection) -> list[tuple[int, BenchRow]]:
     """The methods of a section with the numbers that stand for them, from 1."""
     methods = [row for row in section.rows if row.kind == "unlearned"]
     return list(enumerate(methods, start=1))
 
 
-def pareto_figure(section: Section, name: str) -> Figure | None:
+def pareto_figure(section: BenchSection, name: str) -> Figure | None:
     """Avg. Gap against seconds of each method, with the front, the floor and the retrains.
 
     None if no method has both.
@@ -80,7 +80,7 @@ def pareto_figure(section: Section, name: str) -> Figure | None:
     )
 
 
-def _pareto_legend(rows: Sequence[dict[str, Any]], section: Section) -> list[Key]:
+def _pareto_legend(rows: Sequence[dict[str, Any]], section: BenchSection) -> list[Key]:
     found = [Key("Front", _METHOD, "line", "")]
     if section.floor:
         found.append(Key("Floor: second retrain", _TRUTH, "line", "6 3"))
@@ -91,7 +91,7 @@ def _pareto_legend(rows: Sequence[dict[str, Any]], section: Section) -> list[Key
     return found + [Key(f"{row['label']} {row['name']}", _METHOD, "circle") for row in rows]
 
 
-def _point(position: int, row: Row, cost: Stat, gap: Stat) -> dict[str, Any]:
+def _point(position: int, row: BenchRow, cost: Stat, gap: Stat) -> dict[str, Any]:
     spread, reach = cost.sd or 0.0, gap.sd or 0.0
     told = [f"{number(one.mean)} ± {number(one.sd)}" if one.sd is not None else number(one.mean)
             for one in (cost, gap)]  # fmt: skip
@@ -111,12 +111,12 @@ def _point(position: int, row: Row, cost: Stat, gap: Stat) -> dict[str, Any]:
     }
 
 
-def _original(section: Section) -> Stat | None:
+def _original(section: BenchSection) -> Stat | None:
     return next((row.avg_gap for row in section.rows if row.kind == "original"), None)
 
 
 def _pareto_chart(
-    data: Data, rows: list[dict[str, Any]], front: list[dict[str, Any]], section: Section
+    data: Data, rows: list[dict[str, Any]], front: list[dict[str, Any]], section: BenchSection
 ) -> alt.LayerChart:
     original = _original(section)
     x, y = _axes(rows, section, original)
@@ -147,7 +147,7 @@ def _pareto_chart(
 
 
 def _axes(
-    rows: list[dict[str, Any]], section: Section, original: Stat | None
+    rows: list[dict[str, Any]], section: BenchSection, original: Stat | None
 ) -> tuple[alt.X, alt.Y]:
     """Axes that hold every whisker, the retrain and the original."""
     retrain = [section.fastest_retrain] if section.fastest_retrain else []
@@ -171,7 +171,7 @@ def _axes(
 
 
 def _lines(
-    data: Data, x: alt.X, y: alt.Y, section: Section, original: Stat | None
+    data: Data, x: alt.X, y: alt.Y, section: BenchSection, original: Stat | None
 ) -> list[alt.Chart]:
     """The band below the floor, and the lines of the references."""
     parts = []
@@ -201,7 +201,7 @@ def _ticks(low: float, high: float) -> list[float]:
     ]
 
 
-def relearn_figure(section: Section, name: str) -> Figure | None:
+def relearn_figure(section: BenchSection, name: str) -> Figure | None:
     """A panel per method: its relearn curve beside those of the original and the retrain."""
     rows = {kind: _first(section, kind) for kind in ("original", "retrained", "untrained")}
     references = {key: row for key, row in rows.items() if row and row.curve}
@@ -228,7 +228,9 @@ def relearn_figure(section: Section, name: str) -> Figure | None:
     )
 
 
-def _relearn_panel(position: int, row: Row, references: dict[str, Row], domain: list[int]) -> Any:
+def _relearn_panel(
+    position: int, row: BenchRow, references: dict[str, BenchRow], domain: list[int]
+) -> Any:
     together = references | {"unlearned": row}
     points = [
         {
@@ -260,11 +262,11 @@ def _relearn_panel(position: int, row: Row, references: dict[str, Row], domain: 
     return panel(f"{position} {clip(row.method, 60)}", f"{text}.", chart, data, 130)
 
 
-def _first(section: Section, kind: str) -> Row | None:
+def _first(section: BenchSection, kind: str) -> BenchRow | None:
     return next((row for row in section.rows if row.kind == kind), None)
 
 
-def _at(row: Row, step: int) -> str:
+def _at(row: BenchRow, step: int) -> str:
     one = dict(row.curve).get(step)
     if one is None:
         return NOTHING

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .row import Row, Stat
+from .row import BenchRow, Stat
 
 FLOOR_FACTOR, FLOOR_SLACK = 1.5, 0.5
 
 
-def flagged(found: Sequence[Row], floor: Stat | None) -> list[Row]:
+def flagged(found: Sequence[BenchRow], floor: Stat | None) -> list[BenchRow]:
     """The rows of one table with their flags set; ``floor`` is the gap of a second retrain."""
     original = next((row.avg_gap for row in found if row.kind == "original"), None)
     gaps = [row.avg_gap for row in found if row.kind == "unlearned" and row.avg_gap]

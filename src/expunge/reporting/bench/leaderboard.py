@@ -24,7 +24,7 @@ from ..run.words import EVIDENCE, NOTHING
 from ..templating import environment, own_files, write_page
 from .caption import COST, FLOOR, GAPS, READING, facts, incomplete, tunings
 from .charts import numbered, pareto_figure, relearn_figure
-from .row import Row, Section, Stat
+from .row import BenchRow, BenchSection, Stat
 from .rows import sections
 
 MOST_SECTIONS = 24
@@ -39,7 +39,7 @@ COLUMNS = ["Method", "Avg. Gap", *_SCORES.values(), "RTE", "Time", "Seeds"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class LeaderboardCell:
     """A formatted mean, its spread and what is below it; ``key`` is what sorting compares."""
 
     value: str
@@ -49,7 +49,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Bar:
+class WhiskerBar:
     """Avg. Gap as a bar with a whisker, in percent of its place; ``over`` if it is cut off."""
 
     width: float
@@ -62,10 +62,10 @@ class Bar:
 class Line:
     """One row of the leaderboard."""
 
-    row: Row
+    row: BenchRow
     number: str
-    bar: Bar | None
-    cells: list[Cell]
+    bar: WhiskerBar | None
+    cells: list[LeaderboardCell]
 
 
 def render(bench: Bench) -> str:
@@ -112,7 +112,7 @@ def leaderboard(bench: Bench, path: str | Path) -> None:
     write_page(render(bench), path)
 
 
-def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:
+def _section(bench: Bench, section: BenchSection, position: int) -> dict[str, Any]:
     """What the template prints of one table."""
     widest = _widest(section)
     numbers = {row.method: str(i) for i, row in numbered(section)}
@@ -144,7 +144,7 @@ def _section(bench: Bench, section: Section, position: int) -> dict[str, Any]:
     }
 
 
-def _widest(section: Section) -> float:
+def _widest(section: BenchSection) -> float:
     """The gap that fills a bar: one broken method must not make all others look alike."""
     gaps = [row.avg_gap for row in section.shown if row.kind == "unlearned" and row.avg_gap]
     ends = [gap.mean + (gap.sd or 0.0) for gap in gaps]
@@ -155,49 +155,51 @@ def _by_gap(line: Line) -> float:
     return line.row.avg_gap.mean if line.row.avg_gap else float("inf")
 
 
-def _line(row: Row, place: str, widest: float) -> Line:
+def _line(row: BenchRow, place: str, widest: float) -> Line:
     gap, rte, took = row.avg_gap, row.stats.get("rte"), row.stats.get("seconds")
     bar = None
     if gap and widest:
         reach = gap.sd or 0.0
         ends = (gap.mean, max(0.0, gap.mean - reach), gap.mean + reach)
         width, low, high = (min(100.0, round(100 * end / widest, 2)) for end in ends)
-        bar = Bar(width, low, high, over=gap.mean > widest)
+        bar = WhiskerBar(width, low, high, over=gap.mean > widest)
     cells = [_cell(gap, 2)]
     cells += [_score(row, name) for name in _SCORES]
     cells.append(_cell(rte, 2))
     cells.append(
-        Cell(
+        LeaderboardCell(
             seconds(took.mean),
             f"± {fixed(took.sd, 0 if took.mean >= 10 else 2)} s" if took.sd is not None else "",
             key=f"{took.mean:.9g}",
         )
         if took
-        else Cell("")
+        else LeaderboardCell("")
     )
-    cells.append(Cell(f"{len(row.seeds)} of {row.planned}", key=str(len(row.seeds))))
+    cells.append(LeaderboardCell(f"{len(row.seeds)} of {row.planned}", key=str(len(row.seeds))))
     if row.kind == "retrained" and not gap and row.seeds:
-        cells[0] = Cell("target")
+        cells[0] = LeaderboardCell("target")
     return Line(row, place, bar, cells)
 
 
-def _cell(one: Stat | None, digits: int) -> Cell:
+def _cell(one: Stat | None, digits: int) -> LeaderboardCell:
     if one is None:
-        return Cell("")
+        return LeaderboardCell("")
     spread = f"± {fixed(one.sd, digits)}" if one.sd is not None else ""
-    return Cell(fixed(one.mean, digits), spread, key=f"{one.mean:.9g}")
+    return LeaderboardCell(fixed(one.mean, digits), spread, key=f"{one.mean:.9g}")
 
 
-def _score(row: Row, name: str) -> Cell:
+def _score(row: BenchRow, name: str) -> LeaderboardCell:
     """A score sorts by its distance to retrain, because near to it is what is good."""
     one, distance = row.stats.get(name), row.distance.get(name)
     plain_cell = _cell(one, 2)
     if one is None or distance is None:
         return plain_cell
-    return Cell(plain_cell.value, plain_cell.spread, signed(distance, 2), f"{abs(distance):.9g}")
+    return LeaderboardCell(
+        plain_cell.value, plain_cell.spread, signed(distance, 2), f"{abs(distance):.9g}"
+    )
 
 
-def _more(section: Section) -> Table:
+def _more(section: BenchSection) -> Table:
     """The numbers that the leaderboard has no room for."""
     after = max((step for row in section.shown for step, _ in row.curve), default=0)
     names = {

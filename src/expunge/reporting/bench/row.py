@@ -19,7 +19,7 @@ class Stat:
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """One model or method on one data set, model and scenario, over all its seeds.
 
     ``stats`` maps a name to its ``Stat``: the metrics of single models (percent, losses),
@@ -80,13 +80,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Section:
+class BenchSection:
     """One data set, model and scenario: the rows of one table, and its floor in points."""
 
     data: str
     model: str
     scenario: str
-    rows: list[Row]
+    rows: list[BenchRow]
     floor: Stat | None
     fastest_retrain: float | None
 
@@ -96,7 +96,7 @@ class Section:
         return f"{self.data}, {self.model}, {self.scenario or 'nothing forgotten'}"
 
     @property
-    def shown(self) -> list[Row]:
+    def shown(self) -> list[BenchRow]:
         """The rows of the table; an untrained model only anchors the relearn curves."""
         return [row for row in self.rows if row.kind != "untrained"]
 

@@ -20,7 +20,7 @@ from ...metrics import (
 from ..formats import known
 from .efficiency import paper_ratio
 from .flags import flagged
-from .row import Row, Section, Stat, stat
+from .row import BenchRow, BenchSection, Stat, stat
 
 FIRST, SECOND = 1, 2
 _NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
@@ -30,7 +30,7 @@ SCORES = (
 COSTS = ("seconds", "samples_read", "peak_memory_bytes")
 
 
-def rows(bench: Bench) -> list[Row]:
+def rows(bench: Bench) -> list[BenchRow]:
     """All rows, table by table: original, retrains, then methods in the config's order.
 
     Does not depend on the order of ``bench.results``.
@@ -41,7 +41,7 @@ def rows(bench: Bench) -> list[Row]:
     return [row for section in sections(bench) for row in section.rows]
 
 
-def sections(bench: Bench) -> list[Section]:
+def sections(bench: Bench) -> list[BenchSection]:
     """The tables of a bench, one per data set, model and scenario, in the config's order.
 
     Raises:
@@ -79,7 +79,7 @@ def _section(
     place: tuple[str, str, str],
     groups: Mapping[tuple[Kind, int, str], Mapping[int, Result]],
     bench: Bench,
-) -> Section:
+) -> BenchSection:
     seeds = planned_seeds(bench)
     wanted = _wanted(bench, place)
     reference = _measured(groups.get(("retrained", FIRST, ""), {}))
@@ -99,13 +99,13 @@ def _section(
     gap = GENERATOR_GAP if is_of_generators(bench) else GAP_FIELDS
     found = []
     for key in wanted:
-        row = Row(*place, key[0], key[1], _label(*key), len(seeds))
+        row = BenchRow(*place, key[0], key[1], _label(*key), len(seeds))
         results = groups.get(key, {})
         row = _filled(row, results, reference, fastest, seeds, gap)
         row = _with_paper_rte(row, ratio)
         found.append(_with_relearn_time(row, results, before))
     floor = next((row.avg_gap for row in found if row.number == SECOND), None)
-    return Section(*place, flagged(found, floor), floor, fastest)
+    return BenchSection(*place, flagged(found, floor), floor, fastest)
 
 
 def _wanted(bench: Bench, place: tuple[str, str, str]) -> list[tuple[Kind, int, str]]:
@@ -135,13 +135,13 @@ def _applies(config: Mapping[str, Any], label: str, place: tuple[str, str, str])
 
 
 def _filled(
-    row: Row,
+    row: BenchRow,
     results: Mapping[int, Result],
     reference: Mapping[int, dict[str, float | None]],
     fastest: float | None,
     seeds: Sequence[int],
     gap: Sequence[str],
-) -> Row:
+) -> BenchRow:
     measured = _measured(results)
     both = [seed for seed in measured if seed in reference]
     names = [*SCORES, "relearn", "cka"]
@@ -178,7 +178,7 @@ def _filled(
     )
 
 
-def _with_paper_rte(row: Row, ratio: float | None) -> Row:
+def _with_paper_rte(row: BenchRow, ratio: float | None) -> BenchRow:
     """The row with its RTE against the paper's recipe, as far as both are known."""
     rte = row.stats.get("rte")
     if rte is None or ratio is None:
@@ -187,7 +187,9 @@ def _with_paper_rte(row: Row, ratio: float | None) -> Row:
     return replace(row, stats=row.stats | {"rte_paper": Stat(rte.mean / ratio, sd, rte.n)})
 
 
-def _with_relearn_time(row: Row, results: Mapping[int, Result], before: Mapping[int, float]) -> Row:
+def _with_relearn_time(
+    row: BenchRow, results: Mapping[int, Result], before: Mapping[int, float]
+) -> BenchRow:
     """The row with the steps until the original's accuracy, of the seeds that reach it."""
     times = stat(
         relearn_time(one.record.relearn.steps, one.relearn_curve, before[seed])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ...core.schemas.results import Bench
 from ..formats import MINUS, fixed
 from .caption import COST, FLOOR, GAPS, PARENTHESES, READING, RELEARN, facts, incomplete
-from .row import Row, Section, Stat
+from .row import BenchRow, BenchSection, Stat
 from .rows import sections
 
 LEGEND = " ".join([READING, PARENTHESES, GAPS, FLOOR, COST, RELEARN])
@@ -94,7 +94,7 @@ def escape_latex(text: str) -> str:
     )
 
 
-def pipe_table(section: Section) -> str:
+def pipe_table(section: BenchSection) -> str:
     """One table as Markdown; with a column of relearn curves where there are any."""
     steps = next((row.curve for row in section.shown if row.curve), ())
     relearn = [f"Relearn after {_dotted(step for step, _ in steps)} steps"] if steps else []
@@ -112,14 +112,14 @@ def pipe_table(section: Section) -> str:
     return "\n".join(lines)
 
 
-def _problems(section: Section) -> list[str]:
+def _problems(section: BenchSection) -> list[str]:
     lines = [
         f"- {_escaped(f'{one.method}: {text}')}" for one in section.shown for text in one.problems
     ]
     return ["Not measured:", "\n".join(lines)] if lines else []
 
 
-def _tabular(bench: Bench, section: Section) -> str:
+def _tabular(bench: Bench, section: BenchSection) -> str:
     missing = incomplete(bench, section)
     made = ". ".join(f"{name}: {text}" for name, text in facts(bench, section))
     caption = f"{missing}. " if missing else ""
@@ -151,7 +151,7 @@ def _tabular(bench: Bench, section: Section) -> str:
     ])  # fmt: skip
 
 
-def _line(row: Row) -> str:
+def _line(row: BenchRow) -> str:
     signs = ",".join(sign for text, sign in _SIGNS.items() if text in row.marks)
     cells = [escape_latex(cell) for cell in _cells(row)]
     if row.best:
@@ -165,7 +165,7 @@ def _head() -> list[str]:
     return [*scores, "Avg. Gap", "Gap of means", "RTE", "RTE (paper)", "Seconds"]
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: BenchRow) -> list[str]:
     cells = [spread(row.stats.get(name), row.distance.get(name)) for name in _SCORES]
     means = DASH if row.gap_of_means is None else fixed(row.gap_of_means, 2)
     seconds = row.stats.get("seconds")

@@ -16,7 +16,7 @@ GROUPS = {"forget": "Forgotten images", "retain": "Kept images"}
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Attribution:
     """What one model makes of one image.
 
     ``heat`` float (H, W) in [0, 1], 0 everywhere if there is no evidence; ``predicted`` the
@@ -37,11 +37,11 @@ class Shown:
     group: str
     label: str
     image: Image.Image
-    looks: Mapping[str, Look]
+    looks: Mapping[str, Attribution]
 
 
 @dataclass(frozen=True)
-class Cell:
+class CaptionedImage:
     """One picture of the page with its caption."""
 
     model: str
@@ -91,16 +91,16 @@ def render(
     )
 
 
-def _cells(one: Shown, models: Sequence[str]) -> list[Cell]:
+def _cells(one: Shown, models: Sequence[str]) -> list[CaptionedImage]:
     label = clip(one.label, 60)
     which = "Forgotten" if one.group == "forget" else "Kept"
-    first = Cell(
+    first = CaptionedImage(
         "image", "Image", png(enlarged(one.image)), f"{which} image of class {label}", label, []
     )
     return [first, *(_cell(one, key, label) for key in models)]
 
 
-def _cell(one: Shown, key: str, label: str) -> Cell:
+def _cell(one: Shown, key: str, label: str) -> CaptionedImage:
     look = one.looks[key]
     predicted, empty = clip(look.predicted, 60), not look.heat.any()
     notes = [] if predicted == label else [f"{label} {percent(100 * look.of_label, 0)}"]
@@ -108,7 +108,7 @@ def _cell(one: Shown, key: str, label: str) -> Cell:
         notes.append("no evidence")
     sure = percent(100 * look.probability, 0)
     where = "shows no evidence" if empty else "shows its evidence"
-    return Cell(
+    return CaptionedImage(
         key,
         model_name(key),
         png(overlay(one.image, look.heat)),

@@ -35,7 +35,7 @@ MOST_LINES = 60
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     """One score of one model and, below it, its distance to retrained."""
 
     model: str
@@ -44,15 +44,15 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """One score of all models."""
 
     words: ScoreWords | None
-    cells: list[Cell]
+    cells: list[ScoreCell]
 
 
 @dataclass(frozen=True)
-class Picture:
+class ForgottenImage:
     """A forgotten image; ``odds`` are (model, probability of its label in percent)."""
 
     label: str
@@ -61,7 +61,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Bar:
+class GapBar:
     """An Avg. Gap as a bar; ``width`` in percent of the longest."""
 
     model: str
@@ -126,7 +126,7 @@ def score_words(record: Record) -> tuple[ScoreWords, ...]:
     return generated.SCORES if record.generated else SCORES
 
 
-def score_rows(record: Record) -> list[Row]:
+def score_rows(record: Record) -> list[ScoreRow]:
     """One row per score, then the average gap; a loss that no model has gets no row."""
     target = record.scores.get("retrained")
     rows = []
@@ -134,22 +134,22 @@ def score_rows(record: Record) -> list[Row]:
         goal = known(target.get(words.field)) if target else None
         cells = [_cell(record, key, words, goal) for key, _ in _models(record)]
         if (words.percent and not words.rare) or any(cell.value for cell in cells):
-            rows.append(Row(words, cells))
+            rows.append(ScoreRow(words, cells))
     return rows
 
 
-def _cell(record: Record, key: str, words: ScoreWords, goal: float | None) -> Cell:
+def _cell(record: Record, key: str, words: ScoreWords, goal: float | None) -> ScoreCell:
     value = known(record.scores[key].get(words.field))
     if value is None:
-        return Cell(key, None)
+        return ScoreCell(key, None)
     if key == "retrained":
-        return Cell(key, score_text(words, value), "the target")
+        return ScoreCell(key, score_text(words, value), "the target")
     if goal is None:
-        return Cell(key, score_text(words, value))
-    return Cell(key, score_text(words, value), signed(value - goal, 1 if words.percent else 3))
+        return ScoreCell(key, score_text(words, value))
+    return ScoreCell(key, score_text(words, value), signed(value - goal, 1 if words.percent else 3))
 
 
-def bars(record: Record) -> list[Bar]:
+def bars(record: Record) -> list[GapBar]:
     """Avg. Gap of original, unlearned and a second retrain (the floor)."""
     found = {
         "original": (known(record.original_gap), "Original"),
@@ -158,7 +158,7 @@ def bars(record: Record) -> list[Bar]:
     }
     longest = max((gap for gap, _ in found.values() if gap), default=0.0)
     return [
-        Bar(key, name, number(gap), round(100 * gap / longest, 1) if longest else 0.0)
+        GapBar(key, name, number(gap), round(100 * gap / longest, 1) if longest else 0.0)
         for key, (gap, name) in found.items()
         if gap is not None
     ]
@@ -177,7 +177,7 @@ def figures(record: Record) -> dict[str, list[Figure]]:
     return found | {"repair": repair_figures(record.history)}
 
 
-def pictures(samples: Sequence[Sample]) -> list[Picture]:
+def pictures(samples: Sequence[Sample]) -> list[ForgottenImage]:
     """Forgotten images, as many as the page has room for."""
     room = PICTURE_BYTES
     found = []
@@ -191,7 +191,7 @@ def pictures(samples: Sequence[Sample]) -> list[Picture]:
             for key in MODELS
             if (value := known(sample.probability.get(key))) is not None
         ]
-        found.append(Picture(clip(sample.label, 60), png, odds))
+        found.append(ForgottenImage(clip(sample.label, 60), png, odds))
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...config.generator import GeneratorConfig
 from ...evaluation import ImageJudge, Predictions
-from ..models import Options, Shelf, train_or_take
+from ..models import RunOptions, Shelf, train_or_take
 from .loaded import find_device
 from .scene import Scene, as_judge, judge_training
 from .scenes import load_scene
@@ -37,7 +37,7 @@ class LoadedScene:
 
 
 def load_generator(
-    config: GeneratorConfig, shelf: Shelf, cache: Path, options: Options
+    config: GeneratorConfig, shelf: Shelf, cache: Path, options: RunOptions
 ) -> LoadedScene:
     """The scene of a config.
 
