@@ -75,13 +75,13 @@ class Stream:
 
     def __getitem__(self, step: int) -> Any:
         """The batch of a step; steps beyond one pass go on with the next."""
-        lap, place = divmod(step, len(self))
+        lap, index = divmod(step, len(self))
         if self._shuffled is None or self._shuffled[0] != lap:
             order = torch.randperm(
                 len(self.dataset), generator=seeded(self.seed, self.name, "order", lap)
             )
             self._shuffled = (lap, order)
-        start = place * self.batch_size
+        start = index * self.batch_size
         indices = self._shuffled[1][start : start + self.batch_size]
         indices = indices[self.rank :: self.world]
         self.counter.samples += len(indices)

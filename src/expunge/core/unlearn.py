@@ -102,19 +102,19 @@ def unlearn(
             says which knob to turn.
         GuardError: If the result is not finite or lost too much of what was to be kept.
     """
-    place, guard = torch.device(device), guard or Guard()
+    device, guard = torch.device(device), guard or Guard()
     _check_request(model, data, method, task)
     identity = partial(_identity, model, data, method, seed, precision)
     store = CheckpointStore.open(folder, resume, identity)
-    private = copy.deepcopy(model).to(place)
-    precision = resolve_precision(precision, place)
-    precise = with_precision(task, precision, place)
+    private = copy.deepcopy(model).to(device)
+    precision = resolve_precision(precision, device)
+    precise = with_precision(task, precision, device)
     _check_sets(private, data, method, task)
-    with isolated_randomness(), PeakMemory(place) as memory, memory_advice(method.name, _KNOBS):
-        before = guard.measure(private, precise, data, place)
+    with isolated_randomness(), PeakMemory(device) as memory, memory_advice(method.name, _KNOBS):
+        before = guard.measure(private, precise, data, device)
         run = Run(
             seed,
-            device=place,
+            device=device,
             store=store,
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
@@ -122,7 +122,7 @@ def unlearn(
         result = method(private.train(), precise, data, run).eval()
         seconds = run.seconds
         check_finite(result)
-        after = guard.measure(result, precise, data, place)
+        after = guard.measure(result, precise, data, device)
     guard.refuse(before, after)
     if store:
         store.clear()

@@ -63,14 +63,14 @@ def grad_cam(
     """
     captum = captum_attr()
     _check(images, labels)
-    with _own_copy(model) as (net, place):
-        inputs = images.detach().to(place, torch.float32).clone().requires_grad_()
+    with _own_copy(model) as (net, device):
+        inputs = images.detach().to(device, torch.float32).clone().requires_grad_()
         seen, logits = _trace(net, inputs)
         _check_labels(labels, logits)
         name = _choose(seen, tuple(images.shape), layer)
         method = captum.LayerGradCam(partial(_logits, net), net.get_submodule(name))
         try:
-            maps = method.attribute(inputs, target=labels.to(place).long(), relu_attributions=True)
+            maps = method.attribute(inputs, target=labels.to(device).long(), relu_attributions=True)
         except RuntimeError as error:
             if "not have been used in the graph" not in str(error):
                 raise
@@ -90,8 +90,8 @@ def map_layer(model: nn.Module, images: Tensor, layer: str | None = None) -> str
     Raises:
         InputError: As ``grad_cam`` does.
     """
-    with _own_copy(model) as (net, place):
-        seen, _ = _trace(net, images.detach().to(place, torch.float32))
+    with _own_copy(model) as (net, device):
+        seen, _ = _trace(net, images.detach().to(device, torch.float32))
     return _choose(seen, tuple(images.shape), layer)
 
 
@@ -113,11 +113,11 @@ def captum_attr() -> Any:
 @contextmanager
 def _own_copy(model: nn.Module) -> Iterator[tuple[nn.Module, torch.device]]:
     """A copy that may be changed, and its device; with gradients, without autocast."""
-    place = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
-        torch.autocast(place.type, enabled=False),
+        torch.autocast(device.type, enabled=False),
         isolated_randomness(),
     ):
         net = copy.deepcopy(model).eval().float()
@@ -125,7 +125,7 @@ def _own_copy(model: nn.Module) -> Iterator[tuple[nn.Module, torch.device]]:
             # A ReLU that works in place would overwrite the maps of the layer before it.
             if getattr(module, "inplace", False) is True:
                 module.inplace = False  # type: ignore[assignment]  # a flag, not a module
-        yield net, place
+        yield net, device
 
 
 def _logits(net: nn.Module, images: Tensor) -> Tensor:
@@ -167,10 +167,10 @@ def _trace(net: nn.Module, images: Tensor) -> tuple[Predictions, Tensor]:
 def _choose(seen: Predictions, images: tuple[int, ...], asked: str | None) -> str:
     if asked is not None:
         return _checked_layer(dict(seen), asked)
-    maps = [place for place, (_, shape) in enumerate(seen) if _is_map(shape, images)]
+    maps = [index for index, (_, shape) in enumerate(seen) if _is_map(shape, images)]
     if maps and all(len(shape) != 3 for _, shape in seen[maps[-1] + 1 :]):
         return seen[maps[-1]][0]
-    names = [seen[place][0] for place in maps[-_MOST_NAMES:]]
+    names = [seen[index][0] for index in maps[-_MOST_NAMES:]]
     raise InputError(
         "expected a net whose last layers return maps (N, C, h, w), found none (vision "
         "transformers have tokens instead); name a layer that returns maps, as layer=NAME"

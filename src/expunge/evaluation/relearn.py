@@ -166,13 +166,13 @@ def relearn_curves(
     """The curves of several models under one protocol; see ``relearn_curve``."""
     protocol = protocol or Relearning()
     measured, description = measured_set(task, data)
-    place = torch.device(device)
+    device = torch.device(device)
     return Relearn(
         protocol=protocol.describe(task, data),
         measured_on=description,
         steps=list(protocol.steps),
         curves={
-            name: curve_of(model, task, data, protocol, measured, place, precision)
+            name: curve_of(model, task, data, protocol, measured, device, precision)
             for name, model in models.items()
         },
     )

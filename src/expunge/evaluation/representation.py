@@ -68,23 +68,23 @@ def layer_cka(
             f"expected at least two samples to compare, got samples = {samples} of a set of "
             f"{len(dataset)}; several hundred give a steady value"
         )
-    place = torch.device(device)
+    device = torch.device(device)
     indices = torch.tensor(spaced(len(dataset), samples))
     with (
         isolated_randomness(),
-        evaluating(on_device(model, place)) as one,
-        evaluating(on_device(reference, place)) as other,
-        autocast(precision, place),
+        evaluating(on_device(model, device)) as one,
+        evaluating(on_device(reference, device)) as other,
+        autocast(precision, device),
     ):
-        run = partial(_features, (one, other), dataset, device=place)
+        run = partial(_features, (one, other), dataset, device=device)
         wanted = default_layers(one) if layers is None else _checked(layers, one, other)
         if layers is None:
             _checked(wanted, one, other)
         # ``once`` seeds the global randomness that data sets may draw from.
-        first = Run(0, device=place).once("probe", partial(run, indices[:2], wanted))
+        first = Run(0, device=device).once("probe", partial(run, indices[:2], wanted))
         usable = _in_both(wanted, first)
         chosen = _thinned(usable) if layers is None else _all(wanted, usable)
-        left, right = Run(0, device=place).once("cka", partial(run, indices, chosen))
+        left, right = Run(0, device=device).once("cka", partial(run, indices, chosen))
     _all(chosen, _in_both(chosen, [left, right]))  # two rows may be chance, all are not
     return {name: linear_cka(left[name], right[name]) for name in chosen}
 

@@ -72,18 +72,18 @@ def score_sets(
     Raises:
         ModelError: If a loss is not finite.
     """
-    place = torch.device(device)
+    device = torch.device(device)
     judged = judged_test(task, data) if judged is None else judged
-    run = Run(0, device=place)
+    run = Run(0, device=device)
     scores: dict[str, SetScores] = {}
-    with isolated_randomness(), evaluating(on_device(model, place)) as net:
+    with isolated_randomness(), evaluating(on_device(model, device)) as net:
         for split in SCORED:
             dataset = getattr(data, split)
             if dataset is None:
                 continue
             # ``once`` seeds the global randomness that losses and data sets may draw from.
             found = run.once(
-                split, partial(_score, net, task, dataset, place, batch_size, precision)
+                split, partial(_score, net, task, dataset, device, batch_size, precision)
             )
             _check_finite(found.loss, split)
             scores[split.value] = found

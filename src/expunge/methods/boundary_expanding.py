@@ -101,8 +101,8 @@ class _Widened:
     """One more output for a net that stays as it is: reads what its head reads."""
 
     def __init__(self, head: nn.Linear, run: Run) -> None:
-        place = head.weight.device
-        self.shadow = nn.utils.skip_init(nn.Linear, head.in_features, 1, device=place)
+        device = head.weight.device
+        self.shadow = nn.utils.skip_init(nn.Linear, head.in_features, 1, device=device)
         bound = head.in_features**-0.5
         generator = run.generator("shadow")
         with torch.no_grad():

@@ -92,7 +92,7 @@ class LCODEC:
         self._tell_cost(leaving, curvature, layers, len(data.forget), run)
         left = len(data.retain) + len(data.forget)
         for step in run.steps("l-codec", len(leaving), model=model):
-            after = left - sum(leaving.size(place) for place in range(step + 1))
+            after = left - sum(leaving.size(index) for index in range(step + 1))
             batch = leaving[step]
             loss = task.loss(model, batch)
             chosen = self._choose(model, task, batch, layers, len(loss), step, run)
@@ -171,7 +171,7 @@ class LCODEC:
         self, leaving: Pass, curvature: Pass, layers: Sequence[Layer], forget: int, run: Run
     ) -> None:
         """Say beforehand what the run will take: it grows with each sample to forget."""
-        read = sum(curvature.size(place) for place in range(len(curvature)))
+        read = sum(curvature.size(index) for index in range(len(curvature)))
         noisy = forget * self.perturbations
         solving = len(leaving) * self.iterations * read
         run.decide(

@@ -159,10 +159,10 @@ class _Mixed:
         unreal, real = indices[indices < count], indices[indices >= count] - count
         parts = []
         if len(unreal):
-            place = unreal // self._each
-            noise = self._noise[place, unreal % self._each % self._noise.shape[1]]
+            index = unreal // self._each
+            noise = self._noise[index, unreal % self._each % self._noise.shape[1]]
             inputs = noise.to(self._run.device)
-            parts.append(_labelled(self._one, inputs, self._classes[place]))
+            parts.append(_labelled(self._one, inputs, self._classes[index]))
         if len(real):
             kept = fetch(self._kept, real, generator=generator, device=self._run.device)
             parts.append(kept)

@@ -100,7 +100,7 @@ def train_sisa(
     Cost: as ``train`` on the whole set, for the same epochs; plus ``shards * slices``
     checkpoints on disk and a pass over the samples for their fingerprint. For one process.
     """
-    place = Path(folder).expanduser()
+    root = Path(folder).expanduser()
     _check_options(recipe, shards, slices, combine)
     size = len(dataset)
     removed = positions_of(without, size)
@@ -119,12 +119,12 @@ def train_sisa(
     )
     plan.check_left(removed)
     plan.data = fingerprint(dataset, plan.kept())
-    if ShardPlan.exists(place):
-        plan = plan.go_on(place, resume)
+    if ShardPlan.exists(root):
+        plan = plan.go_on(root, resume)
     else:
-        plan.write(place)
-    _complete(plan, place, make_net, dataset, task, device, on_log)
-    return load_sisa(place, make_net, device=device)
+        plan.write(root)
+    _complete(plan, root, make_net, dataset, task, device, on_log)
+    return load_sisa(root, make_net, device=device)
 
 
 def unlearn_sisa(
@@ -166,20 +166,20 @@ def unlearn_sisa(
     says how many samples that was. Two passes over the samples for their fingerprints.
     """
     started = time.perf_counter()
-    place = Path(folder).expanduser()
-    plan = ShardPlan.read(place)
+    root = Path(folder).expanduser()
+    plan = ShardPlan.read(root)
     asked = positions_of(positions, len(plan.parts))
     if not asked and min(plan.done) == plan.slices:
         raise InputError("expected at least one position to remove, got none; name some")
     plan.check_left(asked.union(plan.removed))
-    _check_same(plan, place, make_net, dataset)
+    _check_same(plan, root, make_net, dataset)
     if asked - set(plan.removed):
         kept = set(plan.kept().tolist()) - asked
         plan.remove(asked, fingerprint(dataset, torch.tensor(sorted(kept))))
-        plan.write(place)
+        plan.write(root)
     retrained = {shard: done for shard, done in enumerate(plan.done) if done < plan.slices}
-    read = _complete(plan, place, make_net, dataset, task, device, on_log)
-    model = load_sisa(place, make_net, device=device)
+    read = _complete(plan, root, make_net, dataset, task, device, on_log)
+    model = load_sisa(root, make_net, device=device)
     return SisaUnlearned(model, retrained, read, plan.cost(), time.perf_counter() - started)
 
 
@@ -190,18 +190,18 @@ def load_sisa(folder: str | Path, make_net: MakeNet, *, device: torch.device | s
         InputError: If training or a request has not been finished there.
         ModelError: If the weights do not fit the net.
     """
-    place = Path(folder).expanduser()
-    plan = ShardPlan.read(place)
+    root = Path(folder).expanduser()
+    plan = ShardPlan.read(root)
     if min(plan.done) < plan.slices:
         raise InputError(
-            f"expected finished training in {place}, but slices are missing; repeat the "
+            f"expected finished training in {root}, but slices are missing; repeat the "
             "request, or train_sisa with resume = True"
         )
     nets = []
     for shard in range(plan.shards):
         if len(plan.kept(shard)):  # a net that has seen nothing has no say
             nets.append(_build(make_net, plan.seed, shard))
-            load_weights(nets[-1], _checkpoint(place, shard, plan.slices - 1))
+            load_weights(nets[-1], _checkpoint(root, shard, plan.slices - 1))
     return Sisa(nets, plan.combine).to(device)
 
 
@@ -216,30 +216,30 @@ def _complete(
 ) -> int:
     """Train every slice that is not done; returns the samples that were read."""
     for shard, done in enumerate(plan.done):
-        for place in range(done, plan.slices):
-            _checkpoint(folder, shard, place).unlink(missing_ok=True)
+        for part in range(done, plan.slices):
+            _checkpoint(folder, shard, part).unlink(missing_ok=True)
     read = 0
     for shard in range(plan.shards):
-        for place in range(plan.done[shard], plan.slices):
+        for part in range(plan.done[shard], plan.slices):
             net = _build(make_net, plan.seed, shard)
-            if place > 0:
+            if part > 0:
                 # From the file even if it is in memory, so that all ways lead to the same bits.
-                load_weights(net, _checkpoint(folder, shard, place - 1))
-            kept = plan.kept(shard, place)
+                load_weights(net, _checkpoint(folder, shard, part - 1))
+            kept = plan.kept(shard, part)
             if len(kept):
                 trained = train(
                     net,
                     take(dataset, kept),
                     plan.stage_recipe(),
                     task=task,
-                    seed=derive_seed(plan.seed, "sisa", shard, place),
+                    seed=derive_seed(plan.seed, "sisa", shard, part),
                     device=device,
                     precision=plan.precision,
-                    on_log=_named(on_log, shard, place),
+                    on_log=_named(on_log, shard, part),
                 )
                 net, read = trained.model, read + trained.samples_read
-            save_weights(net, _checkpoint(folder, shard, place))
-            plan.done[shard] = place + 1
+            save_weights(net, _checkpoint(folder, shard, part))
+            plan.done[shard] = part + 1
             plan.write(folder)
     return read
 
@@ -251,12 +251,12 @@ def _build(make_net: MakeNet, seed: int, shard: int) -> nn.Module:
         return make_net().eval()
 
 
-def _checkpoint(folder: Path, shard: int, place: int) -> Path:
-    return folder / f"shard-{shard}-slice-{place}.safetensors"
+def _checkpoint(folder: Path, shard: int, part: int) -> Path:
+    return folder / f"shard-{shard}-slice-{part}.safetensors"
 
 
-def _named(on_log: Log | None, shard: int, place: int) -> Log | None:
-    return on_log and (lambda row: on_log({**row, "shard": shard, "slice": place}))
+def _named(on_log: Log | None, shard: int, part: int) -> Log | None:
+    return on_log and (lambda row: on_log({**row, "shard": shard, "slice": part}))
 
 
 def _check_options(recipe: Recipe, shards: int, slices: int, combine: str) -> None:

@@ -1,7 +1,11 @@
 """Drawings by real pipelines of tiny size, and a judge whose answers can be told by hand."""
 
 import base64
+import copy
+import gc
 import io
+import weakref
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,8 @@ from expunge import GenerationPlan, ImageJudge, Prompt, evaluate_generator, gene
 from expunge.core import InputError, ModelError
 from expunge.metrics import frechet_distance
 from expunge.models.diffusion.tiny_digits import make_pipeline
+from expunge.runs.settings.generator_probes import LoadedInTurn
+from expunge.tasks import with_denoiser
 
 QUICK: dict[str, Any] = {"steps": 2, "guidance": 1.5}
 PLAN = GenerationPlan(
@@ -120,6 +126,28 @@ def test_the_record_keeps_pictures_of_equal_seeds(
     assert set(shown.predicted.values()) <= {"dark", "bright"}
     assert found.generation_protocol["accuracy of the judge in %"] == 99.0
     assert type(found).model_validate_json(found.to_json()) == found
+
+
+def test_pipelines_that_are_loaded_in_turn_are_one_at_a_time_in_memory(
+    pipelines: dict[str, Any], judge: ImageJudge
+) -> None:
+    loaded: list[weakref.ref[nn.Module]] = []
+    alive: list[int] = []
+
+    def load(role: str) -> nn.Module:
+        model: nn.Module = copy.deepcopy(pipelines[role].unet)
+        gc.collect()  # pipelines hold circles
+        alive.append(sum(one() is not None for one in loaded))
+        loaded.append(weakref.ref(model))
+        return model
+
+    loaders = {role: partial(load, role) for role in pipelines}
+    in_turn = LoadedInTurn(loaders, partial(with_denoiser, pipelines["original"]))
+    found = evaluate_generator(records.minimal(), in_turn, PLAN, judge=judge)
+    assert alive == [0, 0]
+    whole = evaluate_generator(records.minimal(), pipelines, PLAN, judge=judge)
+    assert found.generated == whole.generated
+    assert list(in_turn.without("original")) == ["unlearned"]
 
 
 def test_without_a_judge_there_are_pictures_and_no_verdict(pipelines: dict[str, Any]) -> None:

@@ -46,7 +46,8 @@ def evaluate_generator(
         InputError: If a prompt names a class that the judge does not have.
     """
     check_labels(plan, judge)
-    images = {role: generate_all(one, plan) for role, one in pipelines.items()}
+    # Asked for one by one: a mapping may load each when it is asked, and let go of it after.
+    images = {role: generate_all(pipelines[role], plan) for role in pipelines}
     found = {} if judge is None else {role: judge.predict(one) for role, one in images.items()}
     prompts = [] if judge is None else recognised(plan, judge, found)
     aim = judge.predict(real).features if judge is not None and real is not None else None

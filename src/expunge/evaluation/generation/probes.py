@@ -95,8 +95,8 @@ def assisted_probes(
     for kind, strengths in kinds.items():
         for strength in strengths:
             shares = {
-                name: _recognised(_assisted(one, kind, strength, first), plan, judge)
-                for name, one in pipelines.items()
+                name: _recognised(_assisted(pipelines[name], kind, strength, first), plan, judge)
+                for name in pipelines
             }
             found.append(
                 GenerationProbe(
@@ -150,7 +150,7 @@ def relearn_generators(
 ) -> Relearn:
     """What ``relearn_generator`` puts into a record."""
     curves = {
-        name: _relearned(one, plan, judge, task, data, protocol) for name, one in pipelines.items()
+        name: _relearned(pipelines[name], plan, judge, task, data, protocol) for name in pipelines
     }
     text, _ = _asked(plan)
     return Relearn(
@@ -178,7 +178,8 @@ def _relearned(
     """Shares of images that are recognised, one per entry of the steps."""
     _, model = denoiser_of(pipeline)
     model = copy.deepcopy(model).requires_grad_(requires_grad=True)
-    run = Run(protocol.seed)
+    # Batches follow the model: on a GPU they would otherwise stay behind on the processor.
+    run = Run(protocol.seed, device=next(model.parameters()).device)
     size = min(protocol.batch_size, len(data.forget))
     batches = run.batches("relearn", data.forget, size)
     parameters = list(model.parameters())

@@ -52,8 +52,8 @@ class Pass:
 
     def __getitem__(self, step: int) -> Any:
         """The batch of a step, the same one every time."""
-        stream, place = self._places[step]
-        return stream[place]
+        stream, index = self._places[step]
+        return stream[index]
 
     def size(self, step: int) -> int:
         """Samples in the batch of a step, those of all processes together."""
@@ -79,11 +79,11 @@ def averages(
     weights = trainable(model)
     state: dict[str, Any] = {name: zeros_for(weights) for name in passes}
     state["counts"] = dict.fromkeys(passes, 0)
-    order = [(name, place) for name, batches in passes.items() for place in range(len(batches))]
+    order = [(name, index) for name, batches in passes.items() for index in range(len(batches))]
     for step in run.steps(stage, len(order), model=model, state=state):
-        name, place = order[step]
+        name, index = order[step]
         state[name] = _beside(state[name], weights)  # a checkpoint is read to the CPU
-        count, loss = add(state[name], passes[name][place], weights)
+        count, loss = add(state[name], passes[name][index], weights)
         state["counts"][name] += count
         run.log(stage, step, total=len(order), **{f"{name}_loss": loss})
     means = {}

@@ -121,9 +121,9 @@ def _settings(method: str, setting: str, fraction: float | str) -> dict[str, Any
     if fraction not in cases:
         known = ", ".join(str(case) for case in cases)
         raise InputError(f"expected fraction for {setting} to be one of {known}, got {fraction!r}")
-    place = cases.index(fraction)
+    index = cases.index(fraction)
     fields = {
-        name: value[place] if isinstance(value, tuple) else value
+        name: value[index] if isinstance(value, tuple) else value
         for name, value in _TABLES[method][setting].items()
     }
     if method != "influence":  # whose batches only decide how much memory is used

@@ -56,8 +56,8 @@ class Mixed:
         if number != self._drawn:
             generator = self._run.generator("relabel", number)
             shift = torch.randint(1, len(self._known), self._own.shape, generator=generator)
-            place = torch.searchsorted(self._known, self._own)
-            self._wrong: Tensor = self._known[(place + shift) % len(self._known)]
+            index = torch.searchsorted(self._known, self._own)
+            self._wrong: Tensor = self._known[(index + shift) % len(self._known)]
             self._drawn = number
 
     @property
@@ -127,11 +127,11 @@ def descend_on_other_predictions(
         batch = forget[step]
         labels = unpack(batch)[1].long()
         if options.relabel == "once":  # the next one that stays, as published
-            place = torch.searchsorted(others, labels.cpu())
+            index = torch.searchsorted(others, labels.cpu())
         else:
             chance = run.generator("relabel", step)
-            place = torch.randint(len(others), labels.shape, generator=chance)
-        aim = others[place % len(others)].to(labels.device)
+            index = torch.randint(len(others), labels.shape, generator=chance)
+        aim = others[index % len(others)].to(labels.device)
         wrong = misled(model, task, batch, labels, aim)
         kept = task.loss(model, retain[step]).mean()
         descent.follow(run.gradient(wrong + kept, descent.parameters))

@@ -110,11 +110,11 @@ def block_of(layers: Sequence[Layer], rows: Sequence[int]) -> tuple[list[Tensor]
         own = [row - first for row in rows if first <= row < first + layer.rows]
         first += layer.rows
         for weight in layer.slices() if own else []:
-            place = next((i for i, known in enumerate(weights) if known is weight), len(weights))
-            if place == len(weights):  # otherwise two layers share it
+            index = next((i for i, known in enumerate(weights) if known is weight), len(weights))
+            if index == len(weights):  # otherwise two layers share it
                 weights.append(weight)
                 masks.append(torch.zeros_like(weight, dtype=torch.bool))
-            masks[place][own] = True
+            masks[index][own] = True
     return weights, masks
 
 

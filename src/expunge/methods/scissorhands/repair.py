@@ -145,16 +145,16 @@ class Repair:
         self, model: nn.Module, step: int
     ) -> tuple[dict[str, float], tuple[list[Tensor], list[Tensor]] | None]:
         """The authors' code: one anchor gradient an epoch, and D_f read once an epoch."""
-        epoch, place = divmod(step, len(self._retain))
+        epoch, index = divmod(step, len(self._retain))
         parameters = self._descent.parameters
-        if place == 0:
+        if index == 0:
             model.eval()
             anchor = self._task.loss(model, self._anchors[epoch]).mean()
             self._state["anchor"] = self._run.gradient(anchor, parameters)
             model.train()
-        if place >= len(self._forget):
+        if index >= len(self._forget):
             return {"active": 0.0}, None
-        batch = self._forget[epoch * len(self._forget) + place]
+        batch = self._forget[epoch * len(self._forget) + index]
         loss = self._task.loss(model, batch).mean()
         anchor_gradient = [
             kept.to(parameter.device)
@@ -172,8 +172,8 @@ class Repair:
         if not self._options.project:
             return {"active": 1.0}
         result = project_(
-            [objective[place] for place in self._covered],
-            [constraint[place] for place in self._covered],
+            [objective[index] for index in self._covered],
+            [constraint[index] for index in self._covered],
             margin=self._options.margin,
             ridge=self._options.ridge,
         )
@@ -195,4 +195,4 @@ def _places(model: nn.Module, pattern: str | None) -> list[int]:
     if pattern is None:
         return list(range(len(names)))
     covered = select_parameters(model, pattern)
-    return [place for place, name in enumerate(names) if name in covered]
+    return [index for index, name in enumerate(names) if name in covered]

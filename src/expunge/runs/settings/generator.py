@@ -31,16 +31,15 @@ from ...evaluation.evaluate import now, versions
 from ...models.diffusion.packages import quiet
 from ...tasks import Denoising, with_denoiser
 from ...training import RECIPES
-from ..folder import write_folder
+from ..folder import MEGABYTE, write_folder
 from ..models import TrainedModel, Training
 from ..store import key_of
-from .generator_probes import Probes
+from .generator_probes import LoadedInTurn, Probes
 from .loaded import find_device
 from .loaded_scene import LoadedScene
 from .scene import Scene, denoiser_identity, denoiser_name
 from .setting import Wanted
 
-MEGABYTE = 1 << 20
 PIPELINE = "pipeline"
 
 
@@ -127,9 +126,8 @@ class GeneratorSetting:
         model: nn.Module = self.scene.make_pipeline(derive_seed(self.seed, "fresh") % 2**31).unet
         return model.to(self.device).eval()
 
-    def measure(self, given: nn.Module, role: Kind, wanted: Wanted) -> Record:
+    def measure(self, model: nn.Module, role: Kind, wanted: Wanted) -> Record:
         """A record of one model by itself; see ``Setting``."""
-        model = given
         pipeline, plan = self._pipeline(model), self._plan()
         with autocast(self.precision, self.device):
             scores, prompts = score_generator(
@@ -186,11 +184,12 @@ class GeneratorSetting:
             precision=config.precision,
         )
         retrained = zip(("retrained", "retrained_again"), references, strict=False)
-        pipelines = {
-            "original": self._pipeline(original.model),
-            "unlearned": self._pipeline(result.model),
-            **{role: self._pipeline(one.model) for role, one in retrained},
+        loaders = {
+            "original": original.load,
+            "unlearned": lambda: result.model,
+            **{role: one.load for role, one in retrained},
         }
+        pipelines = LoadedInTurn(loaders, self._pipeline)
         plan, judge = self._plan(), self.loaded.judge
         record = evaluate_generator(
             record, pipelines, plan, judge=judge, real=scene.real(self.concept)

@@ -1,6 +1,6 @@
 """What generators still generate of a concept: with assistance, and after relearning it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,28 @@ from ...evaluation import (
 )
 from ...evaluation.generation.probes import assisted_probes, relearn_generators
 from ...tasks import Denoising
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedInTurn(Mapping[str, Any]):
+    """Pipelines by role, made anew each time one is asked for: memory holds one at a time."""
+
+    loaders: Mapping[str, Callable[[], nn.Module]]
+    pipeline_of: Callable[[nn.Module], Any]
+
+    def __getitem__(self, role: str) -> Any:
+        return self.pipeline_of(self.loaders[role]())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.loaders)
+
+    def __len__(self) -> int:
+        return len(self.loaders)
+
+    def without(self, role: str) -> "LoadedInTurn":
+        """The others."""
+        kept = {name: load for name, load in self.loaders.items() if name != role}
+        return LoadedInTurn(kept, self.pipeline_of)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +66,9 @@ class Probes:
             )
         return found
 
-    def of_all(self, record: Record, pipelines: Mapping[str, Any], plan: GenerationPlan) -> Record:
+    def of_all(self, record: Record, pipelines: LoadedInTurn, plan: GenerationPlan) -> Record:
         """The record with probes of all models but the second retrained one."""
-        probed = {role: one for role, one in pipelines.items() if role != "retrained_again"}
+        probed = pipelines.without("retrained_again")
         few, asked = self._few(plan), self.asked
         record = probe_generator(
             record, probed, few, self.judge, completion=asked.completion, noise=asked.noise

@@ -28,11 +28,11 @@ from ...evaluation.measure import Measuring
 from ...models import save_weights
 from ...training import Recipe
 from ...version import __version__
+from ..folder import MEGABYTE
 from ..models import TrainedModel, Training, accuracy_on
 from .loaded import Loaded, reading
 from .setting import Setting, Wanted
 
-MEGABYTE = 1 << 20
 MODEL = "model.safetensors"
 PILOT_RETAINED = 10_000
 
@@ -125,14 +125,14 @@ class SampleSetting:
         seed = derive_seed(self.seed, "fresh") % 2**31
         return self.loaded.fresh(seed).to(self.device).eval()
 
-    def measure(self, given: nn.Module, role: Kind, wanted: Wanted) -> Record:
+    def measure(self, model: nn.Module, role: Kind, wanted: Wanted) -> Record:
         """A record of one model by itself; see ``Setting``."""
         measuring = self._measuring(Relearning() if wanted.relearn else None)
-        found = measuring.measure(given)
+        found = measuring.measure(model)
         likeness: dict[str, float] = {}
         if wanted.cka:
             likeness = layer_cka(
-                given, wanted.reference().model, self.data.forget,
+                model, wanted.reference().model, self.data.forget,
                 device=self.device, precision=self.precision,
             )  # fmt: skip
         return Record(

@@ -108,7 +108,7 @@ class Setting(Protocol):
         """A model of the kind that was never trained, on the device."""
         ...
 
-    def measure(self, given: nn.Module, role: Kind, wanted: "Wanted") -> Record:
+    def measure(self, model: nn.Module, role: Kind, wanted: "Wanted") -> Record:
         """A record of one model by itself, as a bench keeps it; ``role`` is its key in it."""
         ...
 
