@@ -16,6 +16,7 @@ from tests.unit.tasks.pipelines import PIPELINES, draw
 from expunge import Record, erase, load_erase, load_pipeline
 from expunge.cli import main
 from expunge.core import ConfigError, DataError, ModelError
+from expunge.core.precision import VARIABLE
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 QUICK: dict[str, Any] = {
@@ -39,10 +40,13 @@ def request(place: Path, **more: Any) -> Any:
     return load_erase(changes=QUICK | {"model": str(place), "forget": forget} | more)
 
 
-@pytest.mark.parametrize("name", ["sd1", "sd3", "flux"])
+@pytest.mark.parametrize(
+    ("name", "precision"), [("sd1", "auto"), ("sd3", "auto"), ("flux", "fp32"), ("flux", "bf16")]
+)
 def test_it_leaves_a_pipeline_that_loads_and_a_report(
-    name: str, saved: Path, tmp_path: Path
+    name: str, precision: str, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(VARIABLE, precision)  # what "auto" would be on another machine
     out = tmp_path / "out"
     rows: list[dict[str, Any]] = []
     how = {"neighbours": ["a photo of a castle"], "side": 16}

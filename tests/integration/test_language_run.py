@@ -1,6 +1,8 @@
 """A language model from a config: trained, made to forget people, compared, reported."""
 
+import json
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,41 @@ def test_answers_of_a_file_are_divided_and_keep_their_ids(tmp_path: Path) -> Non
     numbers = [int(name.removeprefix("train/")) for name in prepared.ids]
     assert len({number // 2 for number in numbers}) == 3  # whole people, by their place in the file
     assert check_run(run, tmp_path / "out")["model"]["name"] == "tiny-llama"
+
+
+def write_rows(folder: Path, ids: list[str]) -> Any:
+    rows = [
+        json.dumps({"prompt": f"What is {n} ?", "answer": f"it is {n % 7}", "id": name})
+        for n, name in enumerate(ids)
+    ]
+    (folder / "qa.jsonl").write_text("\n".join(rows))
+    return partial(
+        config, "data.source='answers'", f"data.path='{folder}/qa.jsonl'",
+        "data.forget={kind='random', count=3, seed=0}",
+    )  # fmt: skip
+
+
+def test_a_column_of_ids_that_nobody_asked_for_stays_a_column(tmp_path: Path) -> None:
+    run = write_rows(tmp_path, [f"person-{n}" for n in range(40)])
+    prepared = prepare(run("data.arguments={}"))
+    assert all(name.startswith("train/") for name in prepared.ids)
+    kept = prepared.bundle.train.columns["id"]
+    assert {name.split("-")[0] for name in kept} == {"person"}
+    size = len(prepared.bundle.train)
+    words = {name for n in range(40) for name in (f"person-{n}", f"train/{n}")}
+    model = prepared.loaded.fresh(0)
+    assert model.config.vocab_size < len(words)  # ids are no words that the model reads
+    assert size == 29
+
+
+def test_an_id_that_two_splits_share_is_refused(tmp_path: Path) -> None:
+    # Wherever the two copies fall: one may be forgotten while the other is tested on.
+    for other in (1, 7, 20, 39):
+        names = [f"p{n}" for n in range(40)]
+        names[other] = "p0 "
+        run = write_rows(tmp_path, names)("data.arguments={id_column='id'}")
+        with pytest.raises(InputError, match="different ids in column 'id', but 'p0' occurs twice"):
+            prepare(run)
 
 
 @pytest.mark.parametrize(

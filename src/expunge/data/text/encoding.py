@@ -100,8 +100,8 @@ def encode_answers(
     kept = _kept_columns(rows, prompt, answer, id_column, columns)
     ids = [f"{prefix}{row}" for row in range(len(rows))]
     if id_column is not None:
-        ids = [_id(row, place, id_column) for place, row in enumerate(rows)]
-    pairs = [_pair(row, ids[place], prompt, answer) for place, row in enumerate(rows)]
+        ids = [_id(row, index, id_column) for index, row in enumerate(rows)]
+    pairs = [_pair(row, ids[index], prompt, answer) for index, row in enumerate(rows)]
     tokens, starts = _tokenised(pairs, ids, tokenizer, separator)
     limit = max_length if max_length is not None else tokenizer.model_max_length
     _check_lengths(tokens, ids, limit)
@@ -138,10 +138,10 @@ def _kept_columns(
     return [name for name in known if name not in named.values()]
 
 
-def _id(row: Row, place: int, column: str) -> str:
+def _id(row: Row, index: int, column: str) -> str:
     value = row.get(column)
     if value is None or not str(value).strip():
-        raise DataError(f"row {place + 1} has no id in column {column!r}; give each sample one")
+        raise DataError(f"row {index + 1} has no id in column {column!r}; give each sample one")
     return str(value).strip()
 
 
@@ -188,10 +188,10 @@ def _tokenised(
 
 
 def _check_lengths(tokens: Sequence[list[int]], ids: Sequence[str], limit: int) -> None:
-    long = [place for place, row in enumerate(tokens) if len(row) > limit]
+    long = [index for index, row in enumerate(tokens) if len(row) > limit]
     if long:
-        most = max(len(tokens[place]) for place in long)
-        shown = ", ".join(repr(ids[place]) for place in long[:_SHOWN])
+        most = max(len(tokens[index]) for index in long)
+        shown = ", ".join(repr(ids[index]) for index in long[:_SHOWN])
         raise DataError(
             f"{len(long)} of {len(tokens)} samples are longer than max_length = {limit} tokens "
             f"({shown}{' and others' if len(long) > _SHOWN else ''}); the longest has {most}. "

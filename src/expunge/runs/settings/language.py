@@ -1,5 +1,6 @@
 """Causal language models: questions with answers, and a model of a config."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import nn
 
 from ...config import Config
 from ...core.checks import did_you_mean
-from ...core.errors import InputError, ModelError
+from ...core.errors import DataError, InputError, ModelError
 from ...core.guard import first_non_finite
 from ...data import AnswerSet, Bundle, encode_answers, make_biographies
 from ...data.sources.assemble import divide
@@ -27,6 +28,7 @@ BIOGRAPHIES = "biographies"
 ANSWERS = "answers"
 _FOR_IMAGES = ("image_size", "mean", "std", "augment", "canaries")
 _COLUMNS = ("prompt", "answer", "id_column", "columns", "max_length", "separator")
+_NUMBER = "number of the row"  # no column of a user's: one called "id" stays what it was
 _Splits = dict[str, list[Row]]
 
 
@@ -44,7 +46,7 @@ def load_language(config: Config) -> Loaded:
     device = find_device(config.device)
     _check_keys(config)
     splits, options = _rows(config)
-    tokenizer, fresh, given = _model(config, splits)
+    tokenizer, fresh, given = _model(config, _texts(splits, options))
     model = fresh(config.seed) if given is None else given()
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}; train it again")
@@ -92,21 +94,34 @@ def _rows(config: Config) -> tuple[_Splits, dict[str, Any]]:
     options = dict(data.arguments)
     rows = read_rows(data.path)
     if "id_column" not in options:  # numbered before they are divided, so that ids stay
-        rows = [{**row, "id": f"train/{number}"} for number, row in enumerate(rows)]
-        options["id_column"] = "id"
+        rows = [{**row, _NUMBER: f"train/{number}"} for number, row in enumerate(rows)]
+        options["id_column"] = _NUMBER
     return _divided(Path(data.path).stem, rows, options["id_column"], data), options
 
 
 def _divided(name: str, rows: list[Row], id_column: str, reading: Reading) -> _Splits:
     """The splits of one file, by the rules that hold for all sources."""
-    ids = [str(row.get(id_column)) for row in rows]
+    ids = [str(row.get(id_column)).strip() for row in rows]
+    # Before they are divided: the second of two could be tested on while the first is forgotten.
+    twice = [one for one, times in Counter(ids).items() if times > 1 and one not in ("None", "")]
+    if twice:
+        raise DataError(
+            f"expected different ids in column {id_column!r}, but {twice[0]!r} occurs twice in "
+            f"{name}; give each sample its own id"
+        )
     labels = torch.zeros(len(rows), dtype=torch.long)
     found = divide(name, ids, labels, None, reading)
     parts = {"train": found.train, "validation": found.validation, "test": found.test}
     return {split: [rows[row] for row in part.tolist()] for split, part in parts.items()}
 
 
-def _model(config: Config, splits: _Splits) -> tuple[Any, Any, Any]:
+def _texts(splits: _Splits, options: Mapping[str, Any]) -> list[str]:
+    """All that the model reads: a tokenizer of words knows these, and no ids or names of groups."""
+    columns = [options.get(name, name) for name in ("prompt", "answer")]
+    return [str(row.get(key, "")) for part in splits.values() for row in part for key in columns]
+
+
+def _model(config: Config, texts: list[str]) -> tuple[Any, Any, Any]:
     """The tokenizer, what builds an untrained model for a seed, and what loads the given one."""
     name, arguments, weights = config.model.name, config.model.arguments, config.model.weights
     if name.startswith(FOLDER):
@@ -121,7 +136,6 @@ def _model(config: Config, splits: _Splits) -> tuple[Any, Any, Any]:
             f"expected model.name of a language model to be {TINY!r} or 'hf:./folder', got "
             f"{name!r}{did_you_mean(name, [TINY])}"
         )
-    texts = [str(row.get(key, "")) for part in splits.values() for row in part for key in row]
     length = {"max_length": arguments["max_length"]} if "max_length" in arguments else {}
     tokenizer = build_word_tokenizer(texts, **length)
     fresh_tiny = partial(_tiny, len(tokenizer), dict(arguments))
