@@ -11,6 +11,9 @@ TOOLS := .tools
 UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 # Never fetch an interpreter: the one that was asked for is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
+# Keep compiled bytecode whatever the caller's habit: without it each of the many processes
+# that tests and docs start compiles torch anew, which doubles the time.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 STAMP := $(VENV)/.installed-
 

@@ -1,11 +1,12 @@
 """What a method is: frozen hyper-parameters that can be called."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import nn
 
 from .data import Split, UnlearningData
+from .plugins import misnamed
 from .run import Run
 from .task import Task
 
@@ -59,3 +60,14 @@ def needs_of(method: Method | type[Method]) -> frozenset[type]:
     """The capabilities that a method needs of its task, as protocols of ``core.capabilities``."""
     found: frozenset[type] = getattr(method, "needs", frozenset())
     return found
+
+
+def method_problem(name: str, cls: object) -> str | None:
+    """Why a class of another package is no usable method, or None; see ``core.plugins``."""
+    if not isinstance(cls, type) or not is_dataclass(cls):
+        return f"expected a dataclass, got {cls!r}"
+    if absent := [part for part in ("name", "reads", "reference") if not hasattr(cls, part)]:
+        return f"it lacks the class attribute {absent[0]}"
+    if not any("__call__" in vars(base) for base in cls.__mro__):
+        return "it cannot be called with (model, task, data, run)"
+    return misnamed(name, getattr(cls, "name", None), r"[a-z0-9]+(-[a-z0-9]+)*", "kebab case")

@@ -1,7 +1,8 @@
 """Every method by its command-line name. Add one line here per new file."""
 
 from ..core.method import Method
-from ._shared.plugins import plugins as _plugins
+from ..core.method import method_problem as _problem
+from ..core.plugins import plugins as _plugins
 from .bad_teacher import BadTeacher as BadTeacher
 from .boundary_expanding import BoundaryExpanding as BoundaryExpanding
 from .boundary_shrink import BoundaryShrink as BoundaryShrink
@@ -60,4 +61,4 @@ METHODS: dict[str, type[Method]] = {
         EraseDiff,
     )
 }
-METHODS.update(_plugins(METHODS))  # those of other packages
+METHODS.update(_plugins("method", METHODS, _problem))  # those of other packages

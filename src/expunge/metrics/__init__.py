@@ -1,5 +1,6 @@
 """Pure functions of per-sample scores; ``METRICS`` says what each value means."""
 
+from ..core.plugins import plugins as _plugins
 from .accuracy import accuracy as accuracy
 from .canary import canary_memorisation as canary_memorisation
 from .canary import canary_recovery as canary_recovery
@@ -21,8 +22,11 @@ from .published_scores import inception_fid as inception_fid
 from .registry import METRICS as METRICS
 from .registry import Metric as Metric
 from .registry import distance as distance
+from .registry import metric_problem as _problem
 from .registry import summarise as summarise
 from .relearn_time import relearn_time as relearn_time
 from .set_scores import SetScores as SetScores
 from .tow import TOW_FIELDS as TOW_FIELDS
 from .tow import tug_of_war as tug_of_war
+
+METRICS.update(_plugins("metric", METRICS, _problem))  # those of other packages

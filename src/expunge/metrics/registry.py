@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..core.checks import check_choice
 from ..core.errors import InputError
+from ..core.plugins import misnamed
 from ..core.schemas.record import Scores
 from .set_scores import (
     Sets,
@@ -39,6 +40,9 @@ class Metric:
     ``of`` computes the number from the per-sample scores of one model, None where it cannot
     be known; ``optional`` leaves it out of the record then. Without ``of`` it is measured
     elsewhere: by comparing models, by training them on, or by a judge of what they generate.
+
+    ``title`` makes it a row of reports and a column of tables, explained there by ``about``;
+    those of the library have their words in ``reporting``.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Metric:
     reference: str = _PAPER
     of: Callable[[Sets], float | None] | None = None
     optional: bool = False
+    title: str = ""
+    about: str = ""
 
 
 _ALL = (
@@ -79,6 +85,16 @@ _ALL = (
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 """All metrics by the name that records and results use."""
+
+
+def metric_problem(name: str, made: object) -> str | None:
+    """Why an object of another package is no metric, or None; see ``core.plugins``."""
+    if not isinstance(made, Metric):
+        return f"expected a Metric, got {made!r}"
+    if made.of is None:
+        return "it has no function `of` that computes it"
+    return misnamed(name, made.name, r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "snake case")
+
 
 
 def summarise(sets: Mapping[str, SetScores]) -> Scores:

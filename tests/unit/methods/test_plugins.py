@@ -1,4 +1,4 @@
-"""Methods of other packages: found, checked, and left out with a reason."""
+"""Methods and metrics of other packages: found, checked, and left out with a reason."""
 
 import sys
 import types
@@ -8,8 +8,11 @@ from typing import ClassVar
 
 import pytest
 
+from expunge.core.method import method_problem
+from expunge.core.plugins import load
 from expunge.methods import METHODS, FineTune
-from expunge.methods._shared.plugins import GROUP, load
+from expunge.metrics import METRICS, Metric
+from expunge.metrics.registry import metric_problem
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def module():
 
 
 def point(name: str, attribute: str) -> EntryPoint:
-    return EntryPoint(name, f"foreign_methods:{attribute}", GROUP)
+    return EntryPoint(name, f"foreign_methods:{attribute}", "expunge.methods")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,7 @@ class Quiet(FineTune):
 
 def test_a_class_behind_an_entry_point_becomes_a_method(module) -> None:
     module.Quiet = Quiet
-    assert load([point("quiet", "Quiet")], METHODS) == {"quiet": Quiet}
+    assert load([point("quiet", "Quiet")], "method", METHODS, method_problem) == {"quiet": Quiet}
 
 
 class NoDataclass:
@@ -70,12 +73,40 @@ class Loud(FineTune):
 def test_what_is_no_method_is_left_out_and_named(module, name, cls, reason) -> None:
     module.Given = cls
     with pytest.warns(UserWarning, match=reason) as seen:
-        assert load([point(name, "Given")], METHODS) == {}
+        assert load([point(name, "Given")], "method", METHODS, method_problem) == {}
     assert repr(name) in str(seen[0].message)
 
 
 def test_a_package_that_breaks_takes_nothing_else_away(module) -> None:
     module.Quiet = Quiet
     with pytest.warns(UserWarning, match="AttributeError"):
-        found = load([point("gone", "Gone"), point("quiet", "Quiet")], METHODS)
+        found = load(
+            [point("gone", "Gone"), point("quiet", "Quiet")], "method", METHODS, method_problem
+        )
     assert found == {"quiet": Quiet}
+
+
+ODD = Metric("odd_accuracy", "percent", 0, 100, of=lambda sets: 50.0)
+
+
+def test_a_metric_behind_an_entry_point_is_taken(module) -> None:
+    module.ODD = ODD
+    assert load([point("odd_accuracy", "ODD")], "metric", METRICS, metric_problem) == {
+        "odd_accuracy": ODD
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "reason"),
+    [
+        ("odd_accuracy", 50.0, "expected a Metric, got 50.0"),
+        ("even_accuracy", ODD, "expected its name 'odd_accuracy'"),
+        ("cost", Metric("cost", "s", 0, 1), "no function `of`"),
+        ("mia", Metric("mia", "percent", 0, 100, of=ODD.of), "a metric of that name already"),
+    ],
+)
+def test_what_is_no_metric_is_left_out_and_named(module, name, made, reason) -> None:
+    module.Given = made
+    with pytest.warns(UserWarning, match=reason) as seen:
+        assert load([point(name, "Given")], "metric", METRICS, metric_problem) == {}
+    assert repr(name) in str(seen[0].message)

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +26,7 @@ _SETS = ("train", "validation", "test")
 
 
 def load_factory(
-    source: str, reading: Reading, arguments: Mapping[str, Any], *, labelled: bool = True
+    source: str, reading: Reading, arguments: Mapping[str, Any], *, labelled: bool | None = True
 ) -> Bundle:
     """Call ``package.module:factory`` and bring what it returns into a ``Bundle``.
 
@@ -40,9 +41,12 @@ def load_factory(
     made = _call(source, arguments)
     if isinstance(made, Bundle):
         return made
+    found = _as_sets(made)
+    if labelled is None:
+        labelled = _has_labels(found["train"])
     if not labelled:
-        return _unlabelled(source, reading, _as_sets(made))
-    sets = {name: _prepare(dataset, name, reading) for name, dataset in _as_sets(made).items()}
+        return _unlabelled(source, reading, found)
+    sets = {name: _prepare(dataset, name, reading) for name, dataset in found.items()}
     pixels_known = all(isinstance(dataset, ImageSet) for dataset in sets.values())
     if not pixels_known and (reading.image_size or reading.mean or reading.augment):
         raise DataError(
@@ -57,6 +61,15 @@ def load_factory(
         source, train, sets.get("validation"), sets.get("test"), classes,
         len(classes) if classes else int(labels.max()) + 1, _shape(train),
     )  # fmt: skip
+
+
+def _has_labels(dataset: Any) -> bool:
+    """Whether the first target is a whole number, for tasks that do not tell."""
+    if isinstance(dataset, ImageSet | TableSet):
+        return True
+    _check_map_style(dataset, "train")
+    target = np.asarray(unpack(dataset[0])[1])
+    return target.size == 1 and target.dtype.kind in "biu"
 
 
 def _unlabelled(source: str, reading: Reading, made: Mapping[str, Any]) -> Bundle:

@@ -103,7 +103,7 @@ def load_source(
     augment: bool | None = None,
     arguments: Mapping[str, Any] | None = None,
     validation_from_test: float = 0.0,
-    labelled: bool = True,
+    labelled: bool | None = True,
 ) -> Bundle:
     """Load a data set and divide it in the one way that is fixed for it.
 
@@ -135,6 +135,7 @@ def load_source(
             ``validation = 0``.
         labelled: False if targets are no classes (regression): a factory's sets are then
             taken as they are, and ``num_classes`` is the number of targets of a sample.
+            None: as the first target of the training set is, a whole number being a class.
 
     Raises:
         InputError: If an argument is wrong; DataError if the data are missing or broken.

@@ -214,6 +214,7 @@ def _more(section: BenchSection) -> Table:
         "rte_paper": "RTE (paper)",
     }
     names = {k: v for k, v in names.items() if any(k in row.stats for row in section.shown)}
+    names |= section.titled
     body = []
     for row in section.shown:
         means = NOTHING if row.gap_of_means is None else fixed(row.gap_of_means, 2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.schemas.results import Kind
+from ...metrics import METRICS
 from ..formats import known, plural
 
 
@@ -99,6 +100,15 @@ class BenchSection:
     def shown(self) -> list[BenchRow]:
         """The rows of the table; an untrained model only anchors the relearn curves."""
         return [row for row in self.rows if row.kind != "untrained"]
+
+    @property
+    def titled(self) -> dict[str, str]:
+        """Titles of the metrics that bring one, where a row has a value of them."""
+        return {
+            one.name: one.title
+            for one in METRICS.values()
+            if one.title and any(one.name in row.stats for row in self.shown)
+        }
 
     @property
     def counts(self) -> tuple[int, int]:

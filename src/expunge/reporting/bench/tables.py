@@ -98,14 +98,15 @@ def pipe_table(section: BenchSection) -> str:
     """One table as Markdown; with a column of relearn curves where there are any."""
     steps = next((row.curve for row in section.shown if row.curve), ())
     relearn = [f"Relearn after {_dotted(step for step, _ in steps)} steps"] if steps else []
-    head = ["Method", *_head(), *relearn, "Seeds", "Remarks"]
+    head = ["Method", *_head(), *map(_escaped, section.titled.values()), *relearn]
+    head += ["Seeds", "Remarks"]
     lines = [_pipes(head), _pipes(["---", *["---:"] * (len(head) - 2), "---"])]
     for row in section.shown:
         name = _escaped(row.method)
         remarks = ", ".join(f"**{text}**" for text in row.marks)
         if not row.seeds:  # nothing else is known of it
             remarks = _escaped("; ".join(row.problems))
-        cells = [f"**{name}**" if row.best else name, *_cells(row)]
+        cells = [f"**{name}**" if row.best else name, *_cells(row, section.titled)]
         if relearn:
             cells.append(_dotted(fixed(one.mean, 0) for _, one in row.curve) or DASH)
         lines.append(_pipes([*cells, f"{len(row.seeds)}/{row.planned}", remarks]))
@@ -125,8 +126,8 @@ def _tabular(bench: Bench, section: BenchSection) -> str:
     caption = f"{missing}. " if missing else ""
     caption += f"{section.title}. {READING} {PARENTHESES} {FLOOR} {made}."
     head = [r"Acc $D_f$", r"Acc $D_r$", r"Acc $D_t$", "MIA", "Avg. Gap", "Gap of means"]
-    head += ["RTE", "RTE (paper)", "Seconds", "$n$"]
-    body = [_line(row) for row in section.shown]
+    head += ["RTE", "RTE (paper)", "Seconds", *map(escape_latex, section.titled.values()), "$n$"]
+    body = [_line(row, section.titled) for row in section.shown]
     ends = sum(row.kind != "unlearned" for row in section.shown)
     body.insert(ends, r"\midrule")
     notes = [f"${sign}$ {text}" for text, sign in _SIGNS.items()]
@@ -151,9 +152,9 @@ def _tabular(bench: Bench, section: BenchSection) -> str:
     ])  # fmt: skip
 
 
-def _line(row: BenchRow) -> str:
+def _line(row: BenchRow, titled: Iterable[str]) -> str:
     signs = ",".join(sign for text, sign in _SIGNS.items() if text in row.marks)
-    cells = [escape_latex(cell) for cell in _cells(row)]
+    cells = [escape_latex(cell) for cell in _cells(row, titled)]
     if row.best:
         cells[len(_SCORES)] = rf"\textbf{{{cells[len(_SCORES)]}}}"
     name = escape_latex(row.method) + (f"$^{{{signs}}}$" if signs else "")
@@ -165,7 +166,7 @@ def _head() -> list[str]:
     return [*scores, "Avg. Gap", "Gap of means", "RTE", "RTE (paper)", "Seconds"]
 
 
-def _cells(row: BenchRow) -> list[str]:
+def _cells(row: BenchRow, titled: Iterable[str]) -> list[str]:
     cells = [spread(row.stats.get(name), row.distance.get(name)) for name in _SCORES]
     means = DASH if row.gap_of_means is None else fixed(row.gap_of_means, 2)
     seconds = row.stats.get("seconds")
@@ -177,6 +178,7 @@ def _cells(row: BenchRow) -> list[str]:
         spread(row.stats.get("rte")),
         spread(row.stats.get("rte_paper"), digits=3),
         spread(seconds, digits=digits),
+        *(spread(row.stats.get(name), row.distance.get(name)) for name in titled),
     ]
 
 

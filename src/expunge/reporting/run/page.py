@@ -26,6 +26,7 @@ from .words import (
     headline,
     model_name,
     score_text,
+    titled,
     verdict,
 )
 
@@ -123,7 +124,7 @@ def _models(record: Record) -> list[tuple[str, str]]:
 
 def score_words(record: Record) -> tuple[ScoreWords, ...]:
     """The scores of a page: of a text-to-image model, or of one that predicts."""
-    return generated.SCORES if record.generated else SCORES
+    return (*(generated.SCORES if record.generated else SCORES), *titled())
 
 
 def score_rows(record: Record) -> list[ScoreRow]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expunge.core.schemas.record import Record
+from expunge.metrics import METRICS
 
 from ..formats import clip, count, number, percent, plain, plural, share
 
@@ -125,6 +126,15 @@ SCORES = (
         False,
     ),
 )
+
+
+def titled() -> tuple[ScoreWords, ...]:
+    """Words for the metrics that bring their own, as those of other packages do."""
+    return tuple(
+        ScoreWords(one.name, one.title, one.about, "", one.unit == "percent", rare=True)
+        for one in METRICS.values()
+        if one.title
+    )
 
 
 def model_name(key: str) -> str:

@@ -89,7 +89,7 @@ def load_bundle(config: Config) -> Bundle:
         augment=data.augment,
         arguments=data.arguments,
         validation_from_test=data.validation_from_test,
-        labelled=config.task.name != "regression",
+        labelled={"classification": True, "regression": False}.get(config.task.name),
     )
     return bundle if data.canaries is None else plant_canaries(bundle, data.canaries)
 
