@@ -63,7 +63,8 @@ def peak_bytes(job: Callable[[], object]) -> int:
     resident size of a process also holds what its allocator keeps for later, and that
     varies between runs by about the size of a gradient.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    activities = [ProfilerActivity.CPU]
+    with profile(activities=activities, profile_memory=True, acc_events=True) as profiler:
         job()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"

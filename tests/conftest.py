@@ -9,6 +9,10 @@ import os
 
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Tests compute on the CPU, whatever the machine has: processes that fork must not have touched
+# a GPU, and bits are compared. Those of tests/real/test_cuda.py ask for one.
+if not os.environ.get("EXPUNGE_TEST_GPU"):
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import pytest
 import torch

@@ -1,17 +1,20 @@
-"""Every kind of setting on a GPU, through the commands; skipped where there is none."""
+"""Every kind of setting on a GPU, through the commands: EXPUNGE_TEST_GPU=1 pytest tests/real."""
 
 from pathlib import Path
 
 import pytest
 import torch
+from tests.unit.tasks.pipelines import PIPELINES, draw
 
-from expunge import Bench
+from expunge import Bench, erase, load_erase, load_pipeline
 from expunge.cli import main
 from expunge.core import Record
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"),
+    pytest.mark.skipif(
+        not torch.cuda.is_available(), reason="no GPU, or EXPUNGE_TEST_GPU is not set"
+    ),
 ]
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 GENERATOR = """
@@ -76,3 +79,25 @@ def test_a_run(name: str, changes: list[str], tmp_path: Path) -> None:
     assert codes == [0]
     record = Record.load(tmp_path / "run" / "record.json")
     assert record.avg_gap is not None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("name", ["sd1", "sd3", "flux"])
+def test_a_concept_is_erased(name: str, tmp_path: Path) -> None:
+    PIPELINES[name]().save_pretrained(tmp_path / "model")
+    asked = load_erase(
+        changes={
+            "model": str(tmp_path / "model"),
+            "forget": {"church": ["a photo of a church"]},
+            "keep": {"dog": ["a dog"], "golf ball": ["a golf ball"]},
+            "images": {"per_concept": 4, "steps": 2},
+            "drawing": {"images": 1, "steps": 2},
+            "side": 16,
+            "device": "cuda",
+            "method": {"name": "scissorhands", "lr": 1e-4, "epochs": 1, "batch_size": 4},
+        }
+    )
+    assert used(lambda: erase(asked, tmp_path / "out")) > 1e4
+    assert not torch.equal(
+        draw(load_pipeline(tmp_path / "model")), draw(load_pipeline(tmp_path / "out" / "pipeline"))
+    )

@@ -65,12 +65,11 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
 def half_precision(device_type: str) -> Iterator[None]:
     """Inside, forward passes run under autocast in bfloat16, norms among them without a warning.
 
-    On the CPU autocast hands bfloat16 activations to RMSNorm although its weights are
-    float32; PyTorch then leaves its fused kernel and warns. They are converted first, which
-    is what autocast does on CUDA by itself.
+    Autocast hands bfloat16 activations to RMSNorm although its weights are float32; PyTorch
+    then leaves its fused kernel and warns. They are converted first, as autocast does by
+    itself for LayerNorm.
     """
-    norms = _NormsInFloat32() if device_type == "cpu" else nullcontext()
-    with torch.autocast(device_type, torch.bfloat16), norms:
+    with torch.autocast(device_type, torch.bfloat16), _NormsInFloat32():
         yield
 
 

@@ -103,6 +103,7 @@ def erase(
     )
     with quiet():
         pipeline = load_pipeline(config.model, base=config.base, download=may_download({}))
+        pipeline.to(find_device(config.device))  # it generates images before and after, too
     concepts = {**config.forget, **config.keep}
     # Words first: what is wrong with them shows in seconds, and images take hours.
     task = text_to_image(
