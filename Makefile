@@ -17,12 +17,13 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 STAMP := $(VENV)/.installed-
 
-.PHONY: help demo test lint docs requirements clean
+.PHONY: help demo test check lint docs requirements clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo          train, unlearn, compare; leaves runs/demo/report.html"
-	@echo "make test          all tests, with coverage"
+	@echo "make test          all tests"
+	@echo "make check         lint and the fast tests, for every edit"
 	@echo "make lint          ruff, mypy and the directions of imports"
 	@echo "make docs          the documentation, into site/"
 	@echo "make requirements  renew the pins in requirements/"
@@ -31,8 +32,15 @@ help:
 demo: $(STAMP)run
 	$(BIN)/expunge demo
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
+# Counting what is covered takes a third more time, so it is asked for: make test COVERAGE=1
+COUNTED := $(if $(COVERAGE),--cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95)
+
 test: $(STAMP)dev
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal --cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
+	$(PYTEST) $(COUNTED)
+
+check: lint
+	$(PYTEST) -m "not slow" tests/unit tests/property
 
 lint: $(STAMP)dev
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import random
 import signal
 import typing
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from tests.unit.tasks import denoisers
 LENIENT = Guard(max_retain_drop=100, max_loss_factor=1e6)
 
 
-@pytest.fixture(params=sorted(METHODS))
+@pytest.fixture
 def name(request):
     return request.param
 
@@ -65,9 +66,28 @@ def blob_conv_model(request, blob_conv_model):
     return denoisers.text_unet() if case_of(request).denoises else blob_conv_model
 
 
-@pytest.fixture(params=["blob_model", "blob_conv_model"])
+NETS = ["blob_model", "blob_conv_model"]
+
+
+@pytest.fixture
 def model(request):
     return request.getfixturevalue(request.param)
+
+
+def pytest_generate_tests(metafunc):
+    """Each method, on each net if a test wants a model; those for denoisers have only one."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    if any({"name", "method"} & set(mark.args[0]) or mark.args[0] == "method" for mark in marks):
+        return
+    if "model" in metafunc.fixturenames:
+        pairs = [
+            (name, net)
+            for name in sorted(METHODS)
+            for net in (NETS[:1] if CASES[name].denoises else NETS)
+        ]
+        metafunc.parametrize(("name", "model"), pairs, indirect=True)
+    elif "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", sorted(METHODS), indirect=True)
 
 
 def knobs():
@@ -121,13 +141,17 @@ def test_does_not_disturb_global_randomness(model, blobs, task, method):
     assert (np.random.get_state()[1] == before[2]).all()  # noqa: NPY002
 
 
+_BASE: dict[str, dict[str, torch.Tensor]] = {}
+
+
 @pytest.mark.parametrize(("name", "knob"), knobs())
 def test_every_hyperparameter_has_an_effect(blob_model, blobs, task, name, knob):
     base = METHODS[name](**CASES[name].base)
     assert knob in CASES[name].other, f"CASES says no other value for {knob}"
     changed = dataclasses.replace(base, **CASES[name].other[knob])
-    first, second = (run(blob_model, blobs, m, task).model for m in (base, changed))
-    assert not same(state(first), state(second))
+    if name not in _BASE:  # the same for all of a method's settings
+        _BASE[name] = state(run(blob_model, blobs, base, task).model)
+    assert not same(_BASE[name], state(run(blob_model, blobs, changed, task).model))
 
 
 class Untouchable(Dataset):
@@ -271,16 +295,22 @@ def test_reads_only_the_sets_it_declares(blob_conv_model, blobs, task, method):
         method(private, task, UnlearningData(**sets), Run(0))
 
 
+_WHOLE: dict[Any, tuple[Any, int]] = {}
+
+
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.8])
 @pytest.mark.parametrize("method", runs())
 def test_killed_at_any_point_it_resumes_with_the_same_bits(
     blob_conv_model, blobs, task, method, tmp_path, share
 ):
-    counter = Countdown()
-    expected = run(blob_conv_model, blobs, method, counted(task, counter))
+    if method not in _WHOLE:  # the same wherever it is killed
+        counter = Countdown()
+        expected = run(blob_conv_model, blobs, method, counted(task, counter))
+        _WHOLE[method] = expected, counter.calls
+    expected, calls = _WHOLE[method]
     if not CASES[method.name].random:
         pytest.skip("a closed form that asks the task for no loss in which it could be killed")
-    deadly = counted(task, Countdown(int(share * counter.calls)))
+    deadly = counted(task, Countdown(int(share * calls)))
     options = {"folder": tmp_path, "checkpoint_seconds": 0.0}
 
     with warnings.catch_warnings():

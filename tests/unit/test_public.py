@@ -87,6 +87,7 @@ def test_the_version_is_that_of_the_project() -> None:
     assert "## [Unreleased]" in changes or f"## [{project['version']}]" in changes
 
 
+@pytest.mark.slow
 def test_core_needs_no_extra() -> None:
     code = (
         "import sys\n"

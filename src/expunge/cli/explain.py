@@ -17,7 +17,9 @@ def command(
     config: ConfigPath,
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="The finished run of CONFIG; runs/NAME by default."),
+        typer.Option(
+            "--folder", metavar="FOLDER", help="The finished run of CONFIG; runs/NAME by default."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

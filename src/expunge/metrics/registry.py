@@ -96,7 +96,6 @@ def metric_problem(name: str, made: object) -> str | None:
     return misnamed(name, made.name, r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "snake case")
 
 
-
 def summarise(sets: Mapping[str, SetScores]) -> Scores:
     """Every metric that can be computed from the per-sample scores of one model.
 

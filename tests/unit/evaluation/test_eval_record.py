@@ -336,7 +336,7 @@ def test_a_model_that_breaks_while_relearning_is_a_warning(
 def test_the_words_of_a_warning_do_not_decide(
     blob_model: nn.Module, blobs: UnlearningData, task: Classification, reword: Any
 ) -> None:
-    still = run_method(blob_model, blobs, task, Ascend(lr=1e-7))
+    still = run_method(blob_model, blobs, task, Ascend(lr=3e-6))
     assert not still.changed
     said = replace(
         still, warnings=[Notice(code=one.code, text=reword(one.text)) for one in still.warnings]

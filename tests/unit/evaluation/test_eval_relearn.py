@@ -224,6 +224,7 @@ def test_batches_of_any_form_join() -> None:
     assert named["id"] == ("a", "b", "c")
 
 
+@pytest.mark.slow
 def test_relearn_times_lie_between_their_anchors(
     class_data: UnlearningData, task: Classification
 ) -> None:

@@ -106,6 +106,7 @@ def test_shares_are_those_that_one_counts(pipelines: dict[str, Any], judge: Imag
     assert found[1].recognised["original"] == found[0].recognised["original"]
 
 
+@pytest.mark.slow
 def test_what_is_taught_is_drawn_again(judge: ImageJudge) -> None:
     pipeline = make_pipeline(0)
     task = text_to_image(pipeline, captions())

@@ -40,6 +40,7 @@ def test_one_step_by_hand(blob_conv_model, blobs, task):
         assert torch.equal(new, old)
 
 
+@pytest.mark.slow
 def test_the_true_class_is_forgotten(blob_model, blobs, task):
     result = unlearn(blob_model, blobs, DELETE(lr=0.05, epochs=30), task=task, guard=LENIENT).model
     inputs, labels = blobs.forget.tensors

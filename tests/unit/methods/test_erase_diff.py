@@ -54,6 +54,7 @@ def test_one_step_by_hand():
     assert (row["retain_loss"] - found.mean()).abs() < 6 * found.std()
 
 
+@pytest.mark.slow
 def test_it_forgets_what_it_should():
     model, data, task = tiny.text_unet(), tiny.class_data(), tiny.text_task()
     method = EraseDiff(lr=1e-3, epochs=20, batch_size=16, share=1.0)

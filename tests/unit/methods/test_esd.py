@@ -61,6 +61,7 @@ def test_the_first_step_by_hand():
     assert least - 1e-5 <= result.history[0]["erase_loss"] <= most + 1e-5
 
 
+@pytest.mark.slow
 def test_the_teacher_is_the_original_and_the_loss_falls():
     model, data, task = tiny.text_unet(), tiny.class_data(), tiny.text_task()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -72,6 +73,7 @@ def test_the_teacher_is_the_original_and_the_loss_falls():
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_from_noise_the_images_do_not_matter_but_their_conditions_do():
     model, data, task = tiny.text_unet(), tiny.class_data(), tiny.text_task()
     others = replace(data, forget=relabelled(data.forget, shift=5.0))

@@ -83,6 +83,7 @@ def peak(method: Any, model: nn.Module, samples: int = SAMPLES) -> int:
 STEPS: dict[str, Any] = {"lr": 1e-5, "epochs": 1, "batch_size": BATCH}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trim", ["off", 0.001])
 def test_a_repair_step_needs_two_copies_of_the_gradient_more_than_fine_tuning(trim: Any) -> None:
     model = denoiser()
@@ -93,6 +94,7 @@ def test_a_repair_step_needs_two_copies_of_the_gradient_more_than_fine_tuning(tr
     assert plain < repair <= plain + 2 * gradient
 
 
+@pytest.mark.slow
 def test_checkpointing_takes_less_memory_and_learns_the_same() -> None:
     model = denoiser()
     many = 64  # so that activations outweigh weights
@@ -106,6 +108,7 @@ def test_checkpointing_takes_less_memory_and_learns_the_same() -> None:
         torch.testing.assert_close(b, a, atol=1e-6, rtol=1e-4, msg=name)
 
 
+@pytest.mark.slow
 def test_bfloat16_keeps_weights_in_float32_and_says_what_it_took() -> None:
     model = denoiser()
     method = Scissorhands(trim=0.001, constraint="always", **STEPS)

@@ -38,6 +38,7 @@ def test_samples_are_to_be_predicted_as_under_the_other_condition():
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("relabel", ["once", "each-pass"])
 def test_predictions_come_together_and_other_weights_keep_their_bits(relabel):
     model, data = tiny.unet(), tiny.class_data()

@@ -25,6 +25,7 @@ def test_the_pull_is_the_gradient_of_the_penalty():
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_a_strong_penalty_holds_what_matters():
     model, data, task = tiny.text_unet(), tiny.class_data(), tiny.text_task()
     distance = {}
@@ -36,6 +37,7 @@ def test_a_strong_penalty_holds_what_matters():
     assert distance[1e6] < 0.7 * distance[0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surrogate", ["noise", "other"])
 def test_of_d_f_only_the_conditions_are_used(surrogate):
     model, data = tiny.text_unet(), tiny.class_data()

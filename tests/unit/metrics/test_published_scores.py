@@ -40,6 +40,7 @@ def inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_fid_reads_its_weights_from_a_file(inception: Path) -> None:
     assert inception_fid(pictures(0), pictures(0), inception) == pytest.approx(0, abs=1e-2)
     assert inception_fid(pictures(0), pictures(0) // 4, inception) > 0.1

@@ -41,6 +41,7 @@ def test_parameter_counts_are_those_of_the_literature(name: str) -> None:
     assert count(build_network(name, num_classes=10, image_shape=RGB)) == PARAMETERS[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", network_names())
 def test_every_built_in_net_learns_and_fits(name: str) -> None:
     net = build_network(name, num_classes=7, image_shape=RGB)
@@ -264,6 +265,7 @@ def test_missing_extra(name: str, hidden: str, monkeypatch: pytest.MonkeyPatch) 
         build_network(name, num_classes=5, image_shape=RGB)
 
 
+@pytest.mark.slow
 def test_the_package_imports_neither_torchvision_nor_timm() -> None:
     import subprocess
 

@@ -191,6 +191,7 @@ def test_the_runtime_cannot_close_its_element() -> None:
     assert code == "a='<\\/script>';b='<\\/SCRIPT >';c='<\\!-- <script>';d='<b>'"
 
 
+@pytest.mark.slow
 def test_pictures_are_limited_and_checked() -> None:
     many = build(records.large())
     assert 0 < len(many["pictures"]) <= MOST_PICTURES

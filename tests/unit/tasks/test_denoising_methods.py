@@ -46,6 +46,7 @@ def trained() -> nn.Module:
     return unlearn(model, data, FineTune(lr=3e-3, epochs=30, batch_size=16), task=task).model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", FITTING, ids=lambda one: f"{one.name}-{one.lr}")
 def test_it_runs_and_is_reproducible(trained: nn.Module, method: Method) -> None:
     data, task = tiny.class_data(), tiny.class_task()
@@ -59,6 +60,7 @@ def test_it_runs_and_is_reproducible(trained: nn.Module, method: Method) -> None
     assert first.decisions["optimizer"]["value"] == "adamw"
 
 
+@pytest.mark.slow
 def test_scissorhands_forgets_a_class_and_keeps_the_others(trained: nn.Module) -> None:
     data, task = tiny.class_data(), tiny.class_task()
     method = Scissorhands(
@@ -71,6 +73,7 @@ def test_scissorhands_forgets_a_class_and_keeps_the_others(trained: nn.Module) -
     assert after["retain"].loss < after["forget"].loss
 
 
+@pytest.mark.slow
 def test_defaults_choose_rates_of_adam(trained: nn.Module) -> None:
     data, task = tiny.class_data(), tiny.class_task()
     method = Scissorhands(epochs=0.5)

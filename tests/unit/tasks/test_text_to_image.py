@@ -34,6 +34,7 @@ def pipeline(kind: str) -> Any:
     return pipelines.PIPELINES[kind]()
 
 
+@pytest.mark.slow
 def test_it_goes_through_erasing_saving_and_loading(
     kind: str, pipeline: Any, tmp_path: Path
 ) -> None:

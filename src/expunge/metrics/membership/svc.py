@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.svm import SVC
 from torch import Tensor
 
 from ...core.errors import InputError
@@ -37,6 +36,8 @@ def membership_svc(members: Tensor, others: Tensor, targets: Tensor) -> float:
     Raises:
         InputError: If a tensor is empty, is not 1-D, or leaves [0, 1].
     """
+    from sklearn.svm import SVC  # noqa: PLC0415  as slow to import as torch
+
     inside = _checked("members", members)
     outside = _checked("others", others)
     asked, repeats = np.unique(_checked("targets", targets), return_counts=True)
