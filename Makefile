@@ -17,12 +17,13 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 STAMP := $(VENV)/.installed-
 
-.PHONY: help demo test check lint docs requirements clean
+.PHONY: help demo test check precisions lint docs requirements clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo          train, unlearn, compare; leaves runs/demo/report.html"
 	@echo "make test          all tests"
+	@echo "make precisions    tests of whole runs in float32 and in bfloat16"
 	@echo "make check         lint and the fast tests, for every edit"
 	@echo "make lint          ruff, mypy and the directions of imports"
 	@echo "make docs          the documentation, into site/"
@@ -38,6 +39,13 @@ COUNTED := $(if $(COVERAGE),--cov=expunge --cov-branch --cov-report=term:skip-co
 
 test: $(STAMP)dev
 	$(PYTEST) $(COUNTED)
+
+# What "auto" chooses differs between machines; a fault of either precision shows on each.
+TOLD := tests/unit/test_precision.py tests/unit/methods/test_repair_memory.py \
+  $(addprefix tests/integration/test_,erase.py language_run.py regression_run.py workflow_run.py)
+precisions: $(STAMP)dev
+	EXPUNGE_PRECISION=fp32 $(PYTEST) $(TOLD)
+	EXPUNGE_PRECISION=bf16 $(PYTEST) $(TOLD)
 
 check: lint
 	$(PYTEST) -m "not slow" tests/unit tests/property
