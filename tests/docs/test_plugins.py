@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from expunge.core import Record
+from tests.packages import announce
 
 from .blocks import blocks_of
 
@@ -38,17 +39,13 @@ name = "contrast"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder where the package of the pages is installed, its configs beside it."""
     site = tmp_path_factory.mktemp("site")
-    facts = site / "toys-1.0.dist-info"
-    facts.mkdir()
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
     points = []
     for block in (block for page in PAGES for block in blocks_of(page)):
         if block.title:
             (site / block.title).write_text(block.code, encoding="utf-8")
         elif block.language == "toml" and "entry-points" in block.code:
             points.append(re.sub(r'^\[project\.entry-points\."(.+)"\]', r"[\1]", block.code))
-    unquoted = "\n".join(points).replace('"', "")
-    (facts / "entry_points.txt").write_text(unquoted, encoding="utf-8")
+    announce(site, "toys", "\n".join(points).replace('"', ""))
     return site
 
 

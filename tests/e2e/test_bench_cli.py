@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.packages import announce
 
 from expunge.bench import Bench
 from expunge.cli import main
@@ -63,11 +64,8 @@ share = 0.25
 def installed(tmp_path) -> dict[str, str]:
     """The environment of a process for which the package is installed."""
     site = tmp_path / "site"
-    facts = site / "nother-1.0.dist-info"
-    facts.mkdir(parents=True)
+    announce(site, "nother", "[expunge.methods]\nhalf-head = nother:HalfHead\n")
     (site / "nother.py").write_text(MODULE)
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: nother\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text("[expunge.methods]\nhalf-head = nother:HalfHead\n")
     return {**os.environ, "PYTHONPATH": str(site)}
 
 

@@ -72,6 +72,18 @@ def test_a_file_is_read_at_a_sitting(path):
     assert list(foreign_secrets(tree)) == []
 
 
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_asserts_tell_the_type_checker_something_and_check_no_input(path):
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Assert):
+            where = f"{named(path)}:{node.lineno}"
+            known = ast.unparse(node.test)
+            assert " is not None" in known or known.startswith("isinstance("), where
+            assert "#" in lines[(node.end_lineno or node.lineno) - 1], f"{where}: say why it holds"
+
+
 def test_a_class_has_its_name_to_itself():
     homes: dict[str, list[str]] = {}
     for path in FILES:
