@@ -12,7 +12,7 @@ from torch import Tensor
 from expunge.core import DataError, InputError
 from expunge.core.data import fetch
 from expunge.data import Augmentation, ImageSet, load_source, select_forget
-from expunge.data.bundle import Bundle, RowSet, ids_of
+from expunge.data.bundle import Bundle, RowSet, TargetSet, ids_of
 
 Writer = Callable[[str, str], str]
 
@@ -45,6 +45,34 @@ def vectors(n=20):
 def deep():
     return {"train": TensorDataset(torch.randn(20, 1, 2, 3, 4), torch.arange(20) % 3)}
 """
+
+
+TARGETS = """
+import torch
+from torch.utils.data import TensorDataset
+
+def make(kind):
+    targets = {
+        "classes": torch.arange(20) % 3,
+        "numbers": torch.arange(20) / 20,
+        "column": torch.arange(20)[:, None] / 20,
+        "pairs": torch.arange(40).view(20, 2),
+    }
+    return {"train": TensorDataset(torch.randn(20, 5), targets[kind])}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "outputs", "labelled"),
+    [("classes", 3, True), ("numbers", 1, False), ("column", 1, False), ("pairs", 2, False)],
+)
+def test_the_first_target_tells_whether_there_are_classes(
+    kind: str, outputs: int, labelled: bool, module: Writer
+) -> None:
+    module("own_targets", TARGETS)
+    bundle = load_source("own_targets:make", arguments={"kind": kind}, labelled=None)
+    assert bundle.num_classes == outputs
+    assert isinstance(bundle.train, TargetSet) != labelled
 
 
 def test_images_reach_the_model_as_they_did_before(module: Writer) -> None:
