@@ -12,7 +12,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),$(TOOLS)/bin/uv)
 # Never fetch an interpreter: the one that was asked for is the one that is used.
 export UV_PYTHON_DOWNLOADS := never
 # Keep compiled bytecode whatever the caller's habit: without it each of the many processes
-# that tests and docs start compiles torch anew, which doubles the time.
+# that tests and docs start compiles torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 STAMP := $(VENV)/.installed-
@@ -34,7 +34,7 @@ demo: $(STAMP)run
 	$(BIN)/expunge demo
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
-# Counting what is covered takes a third more time, so it is asked for: make test COVERAGE=1
+# Counting what is covered takes time, so it is asked for: make test COVERAGE=1
 COUNTED := $(if $(COVERAGE),--cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95)
 
 test: $(STAMP)dev
