@@ -22,11 +22,11 @@ STAMP := $(VENV)/.installed-
 
 help:
 	@echo "make demo          train, unlearn, compare; leaves runs/demo/report.html"
-	@echo "make test          all tests"
-	@echo "make precisions    tests of whole runs in float32 and in bfloat16"
+	@echo "make test          all tests but those of the next line and of docs"
+	@echo "make precisions    tests of whole runs, in float32 and in bfloat16"
 	@echo "make check         lint and the fast tests, for every edit"
 	@echo "make lint          ruff, mypy and the directions of imports"
-	@echo "make docs          the documentation, into site/"
+	@echo "make docs          the documentation, into site/, and all that it tells to run"
 	@echo "make requirements  renew the pins in requirements/"
 	@echo "make clean         remove the environment and everything that was built"
 
@@ -37,15 +37,20 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist worksteal
 # Counting what is covered takes time, so it is asked for: make test COVERAGE=1
 COUNTED := $(if $(COVERAGE),--cov=expunge --cov-branch --cov-report=term:skip-covered --cov-fail-under=95)
 
-test: $(STAMP)dev
-	$(PYTEST) $(COUNTED)
+# Whole runs, by `make precisions`: what "auto" chooses differs between machines, and so a
+# fault of either precision shows on each.
+WHOLE := tests/unit/test_precision.py tests/unit/methods/test_repair_memory.py \
+  $(addprefix tests/integration/test_,erase.py generator_demo.py language_run.py \
+  regression_run.py workflow_run.py)
+# What the pages tell readers to run, by `make docs`.
+PAGES := tests/docs/test_blocks.py tests/docs/test_plugins.py
 
-# What "auto" chooses differs between machines; a fault of either precision shows on each.
-TOLD := tests/unit/test_precision.py tests/unit/methods/test_repair_memory.py \
-  $(addprefix tests/integration/test_,erase.py language_run.py regression_run.py workflow_run.py)
+test: $(STAMP)dev
+	$(PYTEST) $(COUNTED) $(addprefix --ignore=,$(WHOLE) $(PAGES))
+
 precisions: $(STAMP)dev
-	EXPUNGE_PRECISION=fp32 $(PYTEST) $(TOLD)
-	EXPUNGE_PRECISION=bf16 $(PYTEST) $(TOLD)
+	EXPUNGE_PRECISION=fp32 $(PYTEST) $(WHOLE)
+	EXPUNGE_PRECISION=bf16 $(PYTEST) $(WHOLE)
 
 check: lint
 	$(PYTEST) -m "not slow" tests/unit tests/property
@@ -56,8 +61,9 @@ lint: $(STAMP)dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(STAMP)docs
+docs: $(STAMP)docs $(STAMP)dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(PYTEST) $(PAGES)
 
 # A stamp is younger than what it was made from, or its packages are installed again.
 $(STAMP)%: requirements/%.txt requirements/build.txt pyproject.toml | $(BIN)/python

@@ -37,7 +37,11 @@ def _print(found: dict[str, Any]) -> None:
     print(f"            {data['classes']} classes, {shape}, {data['image_megabytes']} MB")
     if data["canaries"]:
         print(f"            {data['canaries']} canaries with wrong labels in the training set")
+    for note in data["notes"]:
+        print(f"            {note}")
     print(f"Forget:     {found['request']['forget']}: {found['request']['size']} samples")
+    if found["request"]["counts"]:
+        print(f"            {found['request']['counts']}")
     print(f"Model:      {model['name']}, {model['parameters']:,} parameters, {weights}")
     print(f"Method:     {found['method']['name']}")
     print(f"References: {retrain}{f' retrained by {recipe}' if retrain else ''}")

@@ -48,6 +48,8 @@ def scores(found: Mapping[str, Mapping[str, float | None]]) -> None:
 def summary(record: "Record", folder: Path) -> None:
     """Verdict, scores, distance to retraining, cost, and where the report is."""
     print(f"Verdict: {record.verdict.status}. {' '.join(record.verdict.reasons)}\n")
+    if counts := record.request.counts():
+        print(f"{counts}\n")
     found = record.scores
     if any(one.get(key) is not None for one in found.values() for key in COLUMNS):
         scores(found)

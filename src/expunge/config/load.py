@@ -17,7 +17,8 @@ from .schema import Config
 from .tables import build_method, build_recipe
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
-_PATHS = (("data", "path"), ("model", "weights"), ("data", "forget", "file"))
+_PATHS = (("data", "path"), ("model", "weights"), ("data", "forget", "file"),
+          ("data", "forget", "mapping"))  # fmt: skip
 # Expanded like the others, but made from the config: the data say whether it is there.
 _MADE_LATER = ("data", "forget", "scores")
 

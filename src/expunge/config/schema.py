@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from ..core.method import Method
 from ..core.schemas.base import Section
-from ..core.schemas.request import AnyForgetSpec, CanaryForget, CanarySpec
+from ..core.schemas.canaries import CanarySpec
+from ..core.schemas.request import AnyForgetSpec, CanaryForget
 from ..data.sources.reading import Reading
 from ..methods import METHODS
 from ..training import RECIPES, Recipe

@@ -9,6 +9,7 @@ class Code(StrEnum):
     # Notices.
     UNCHANGED = "unchanged"
     NO_RELEARN_CURVE = "no-relearn-curve"
+    UNUSED_DATA = "unused-data"
     OTHER = "other"
     # Why a verdict is what it is, apart from its criteria.
     SAME_SCORES = "same-scores"

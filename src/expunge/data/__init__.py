@@ -3,8 +3,9 @@
 from .bundle import Bundle, Canaries
 from .images.image_set import Augmentation, ImageSet
 from .images.latents import LatentSet, decode_latents, encode_images
+from .requests.by_name import Selection
 from .requests.canaries import plant_canaries
-from .requests.select import request_digest, select_forget
+from .requests.select import request_digest, resolve, select_forget
 from .sources.load import SOURCES, load_source
 from .text.answers import AnswerSet
 from .text.biographies import Biographies, make_biographies
@@ -21,6 +22,7 @@ __all__ = [
     "ImageSet",
     "LatentSet",
     "ListedPrompt",
+    "Selection",
     "decode_latents",
     "encode_answers",
     "encode_images",
@@ -30,5 +32,6 @@ __all__ = [
     "plant_canaries",
     "read_answers",
     "request_digest",
+    "resolve",
     "select_forget",
 ]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -120,6 +121,9 @@ class Bundle:
         num_classes: Number of classes C; labels are 0 to C - 1. 0 where targets are no classes.
         image_shape: (C, H, W) of an input; inputs of F numbers are (F, 1, 1), texts (0, 0, 0).
         canaries: Which training samples carry a wrong label, where some were planted.
+        root: Folder that ids are paths from, where they are.
+        made_up_ids: Whether the ids are rows only because the data came without ids.
+        notes: What was found and not used, a sentence each.
     """
 
     name: str
@@ -130,6 +134,9 @@ class Bundle:
     num_classes: int
     image_shape: tuple[int, int, int]
     canaries: Canaries | None = None
+    root: Path | None = None
+    made_up_ids: bool = False
+    notes: tuple[str, ...] = ()
 
     def unlearning_data(self, positions: Tensor) -> UnlearningData:
         """Divide ``train`` into the positions to forget, int64 (K,), and the others.

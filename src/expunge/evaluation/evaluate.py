@@ -128,7 +128,11 @@ def _record(
         per_class=per_class(sets, test_labels, classes),
         samples=samples(data.forget, sets, forget_labels, classes) if pictures else [],
         history=thinned(result.history),
-        warnings=[*result.warnings, *(text for one in found.values() for text in one.notices)],
+        warnings=[
+            *facts.notices,
+            *result.warnings,
+            *(text for one in found.values() for text in one.notices),
+        ],
         verdict=judge(scores, gap, original_gap, floor, changed=result.changed),
     )
 

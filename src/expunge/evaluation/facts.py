@@ -1,7 +1,7 @@
 """What is known of a run besides its models: who asked for what, on which data, how made."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.checks import did_you_mean
 from ..core.errors import InputError
-from ..core.schemas.record import Request
+from ..core.schemas.record import Notice, Request
 from .details import plain
 
 
@@ -29,6 +29,7 @@ class Facts:
         command: The command line that led here.
         canaries: True label of each sample of D_f that was planted with a wrong one, -1 of
             all others, int64 (N,).
+        notices: What else a reader of the record should know.
     """
 
     request: Request = field(default_factory=Request)
@@ -41,11 +42,12 @@ class Facts:
     retrain_recipe: str | None = None
     command: str | None = None
     canaries: Tensor | None = None
+    notices: Sequence[Notice] = ()
 
 
 _NAMES = [one.name for one in fields(Facts)]
 # Arguments of ``evaluate`` before these facts were one object.
-_FORMER = (*_NAMES[1:-1], "request", "digest")
+_FORMER = (*_NAMES[1:-2], "request", "digest")
 
 
 def facts_from(facts: Facts | None, former: Mapping[str, Any]) -> Facts:

@@ -29,8 +29,13 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
             "image_shape": [channels, height, width],
             "canaries": 0 if planted is None else len(planted.positions),
             "image_megabytes": round(images / MEGABYTE, 1),
+            "notes": list(prepared.bundle.notes),
         },
-        "request": {"forget": prepared.request.spec, "size": len(prepared.positions)},
+        "request": {
+            "forget": prepared.request.spec,
+            "size": len(prepared.positions),
+            "counts": prepared.request.counts(),
+        },
         "model": {
             "name": config.model.name,
             "parameters": prepared.loaded.size.parameters,

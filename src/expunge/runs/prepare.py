@@ -8,7 +8,7 @@ from ..config.generator import GeneratorConfig
 from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.method import Method, required_sets
-from ..data import select_forget
+from ..data import resolve
 from ..data.bundle import ids_of
 from .models import RunOptions, Shelf
 from .settings.classifier import load_classifier
@@ -71,8 +71,8 @@ def prepare(config: Config, loaded: Loaded | None = None) -> SampleSetting:
     """
     loaded = loaded or load(config)
     bundle = loaded.bundle
-    positions = select_forget(bundle, config.data.forget)
-    data = bundle.unlearning_data(positions)
+    selection = resolve(bundle, config.data.forget)
+    data = bundle.unlearning_data(selection.positions)
     method, recipe = config.build_method(), config.build_recipe()
     for split in sorted(required_sets(method)):
         if getattr(data, split) is None:
@@ -82,8 +82,8 @@ def prepare(config: Config, loaded: Loaded | None = None) -> SampleSetting:
             )
     check_batch_sizes(method, data)
     names = ids_of(bundle.train)
-    ids = [names[position] for position in positions.tolist()]
-    return SampleSetting(config, loaded, data, positions, ids, method, recipe)
+    ids = [names[position] for position in selection.positions.tolist()]
+    return SampleSetting(config, loaded, data, selection, ids, method, recipe)
 
 
 def check_batch_sizes(method: Method, data: UnlearningData) -> None:

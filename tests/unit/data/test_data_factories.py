@@ -123,7 +123,7 @@ def test_other_sets_stay_as_they_are_and_keep_their_positions(module: Writer) ->
     import own_plain  # type: ignore[import-not-found]
 
     source = own_plain.normalised()[0]
-    chosen = select_forget(bundle, {"kind": "ids", "ids": [bundle.train.ids[3], 17]})
+    chosen = select_forget(bundle, {"kind": "ids", "ids": [bundle.train.ids[3], "train/17"]})
     for position in chosen.tolist():
         row = int(bundle.train.ids[position].removeprefix("train/"))
         assert torch.equal(bundle.train[position][0], source[row][0])
@@ -240,7 +240,9 @@ def test_hand_made_bundles_of_plain_sets(tmp_path: Path) -> None:
     items: list[tuple[Tensor, int]] = [(torch.zeros(2), n % 2) for n in range(6)]
     bundle = Bundle("mine", items, None, items[:2], None, 2, (2, 1, 1))
     assert ids_of(items) == [f"train/{n}" for n in range(6)]
-    assert select_forget(bundle, {"kind": "ids", "ids": [4]}).tolist() == [4]
+    assert select_forget(bundle, {"kind": "ids", "ids": ["train/4"]}).tolist() == [4]
+    with pytest.raises(DataError, match="4 could be a row of the training file or a key of your"):
+        select_forget(bundle, {"kind": "ids", "ids": [4]})
     assert select_forget(bundle, {"kind": "classes", "classes": [1]}).tolist() == [1, 3, 5]
     assert bundle.unlearning_data(torch.tensor([4])).sizes()["retain"] == 5
     other = Bundle("mine", items[:5], None, items[:2], None, 2, (2, 1, 1))

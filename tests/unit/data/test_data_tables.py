@@ -12,7 +12,8 @@ from data_files import encoded, random_pixels, write_table
 
 from expunge.core import DataError
 from expunge.data import Augmentation, ImageSet
-from expunge.data.sources.tables import find_parquet, raw_from_hf, raw_from_parquet
+from expunge.data.sources.shards import find_parquet
+from expunge.data.sources.tables import raw_from_hf, raw_from_parquet
 
 PIXELS = random_pixels(7)
 NONE = Augmentation.none()

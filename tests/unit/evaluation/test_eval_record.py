@@ -69,7 +69,7 @@ def test_facts_as_single_arguments_work_for_one_more_release(
     given = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
     request = given.pop("request")
     given |= {"request": request.spec, "digest": request.commitment}
-    known = {name: value for name, value in given.items() if value is not None}
+    known = {name: value for name, value in given.items() if value}
     with pytest.warns(DeprecationWarning, match=r"pass facts=expunge\.Facts"):
         former = evaluate(result, original=blob_model, data=blobs, relearn=False, **known)
     assert (former.request, former.data) == (record.request, record.data)

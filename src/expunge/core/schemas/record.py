@@ -18,7 +18,8 @@ class Request(Strict):
 
     ``spec`` is the request as ``ForgetSpec.shown`` gives it. Of the records that were
     ``asked`` for, ``found`` were training samples (and are the forget set), ``unknown`` were
-    nowhere, ``outside`` were never trained on. ``commitment`` is a SHA-256 over the sorted,
+    nowhere, ``outside`` were never trained on; ``repeated`` names were listed once more.
+    ``commitment`` is a SHA-256 over the sorted,
     salted ids of the forget set.
     """
 
@@ -27,7 +28,22 @@ class Request(Strict):
     found: int | None = None
     unknown: int | None = None
     outside: int | None = None
+    repeated: int | None = None
     commitment: str | None = None
+
+    def counts(self) -> str:
+        """A sentence on how many names were asked for and found; empty if none were."""
+        if self.asked is None:
+            return ""
+        unknown, outside = self.unknown or 0, self.outside or 0
+        parts = {
+            "found": self.asked - unknown - outside,
+            "unknown in this data": unknown,
+            "never trained on": outside,
+            "listed once more": self.repeated or 0,
+        }
+        told = [f"{number:,} {what}" for what, number in parts.items() if number or what == "found"]
+        return f"Asked for by name: {self.asked:,}, of which {', '.join(told)}."
 
 
 class ModelInfo(Strict):

@@ -1,9 +1,17 @@
 """A request: which training samples are to be forgotten, and the only rules for saying so."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from ..errors import InputError
 from .base import Section
@@ -26,10 +34,21 @@ FilePath = Annotated[str, Field(min_length=1), BeforeValidator(text_of)]
 Fraction = Annotated[float, Field(gt=0), AfterValidator(_leaves_some)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+Missing = Literal["refuse", "skip"]
 
 
 class ForgetSpec(Section):
     """Base of all requests; ``parse_request`` makes the right one from a mapping."""
+
+    added: ClassVar[tuple[str, ...]] = ()
+    """Keys that later versions brought; left out where they are not set, so that digests of
+    older requests stay as they were."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        table: dict[str, Any] = handler(self)
+        return {key: value for key, value in table.items()
+                if value is not None or key not in self.added}  # fmt: skip
 
     @property
     def is_random(self) -> bool:
@@ -41,9 +60,10 @@ class ForgetSpec(Section):
         return self.model_copy(update={"seed": seed}) if self.is_random else self
 
     def shown(self) -> dict[str, Any]:
-        """The request as a record shows it: ids that it lists are counted, not named."""
+        """The request as a record shows it: what it lists of persons is counted, not named."""
         table = self.model_dump(exclude_none=True)
-        return table | {"ids": f"{len(table['ids'])} ids"} if "ids" in table else table
+        listed = {key: f"{len(table[key])} {key}" for key in ("ids", "values") if key in table}
+        return table | listed
 
 
 class RandomForget(ForgetSpec):
@@ -63,7 +83,7 @@ class RandomForget(ForgetSpec):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        _check_size(self.fraction, self.count)
+        check_size(self.fraction, self.count)
         return self
 
     @property
@@ -112,17 +132,23 @@ class GroupForget(ForgetSpec):
         kind: Names this kind of request.
         column: Column of the source that tells the groups, such as a person.
         values: The values in it whose samples are forgotten.
+        file: A list of such values, as of ids; in place of `values`.
         fraction: Share of all values, chosen by `seed`; in place of `values`.
         count: Number of values, chosen by `seed`; in place of `values`.
         seed: Chooses the values; 0 where a choice has none.
+        missing: What becomes of values that no training sample has: "refuse" (by default) or
+            "skip", which counts them in the record.
     """
 
+    added: ClassVar[tuple[str, ...]] = ("file", "missing")
     kind: Literal["groups"]
     column: str
     values: Keys | None = None
+    file: FilePath | None = None
     fraction: Fraction | None = None
     count: Count | None = None
     seed: Seed | None = None
+    missing: Missing | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -131,29 +157,38 @@ class GroupForget(ForgetSpec):
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
-        _check_choice("values", '["anna"]', self.values, self)
+        if self.file is not None and any((self.values, self.fraction, self.count)):
+            raise ValueError("expected one of values, file, fraction and count; leave the rest out")
+        if self.file is None:
+            _check_choice("values", '["anna"]', self.values, self)
         return self
 
     @property
     def is_random(self) -> bool:
         """Whether the values are chosen by a seed rather than listed."""
-        return self.values is None
+        return self.values is None and self.file is None
 
 
 class IdForget(ForgetSpec):
-    """Training samples by id, listed here or in a csv, parquet or text file.
+    """Training samples by id, listed here or in a file.
 
     Args:
         kind: Names this kind of request.
         ids: The ids; in their place `file`.
-        file: A csv, parquet or text file of ids; in its place `ids`.
+        file: A list as text, CSV, JSON lines or Parquet; in its place `ids`.
         column: Column of the file that holds them.
+        mapping: A table with the columns id and sample, where ids are not those of samples.
+        missing: What becomes of ids that are no training sample's: "refuse" (by default) or
+            "skip", which counts them in the record.
     """
 
+    added: ClassVar[tuple[str, ...]] = ("mapping", "missing")
     kind: Literal["ids"]
     ids: Keys | None = None
     file: FilePath | None = None
     column: str | None = None
+    mapping: FilePath | None = None
+    missing: Missing | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -184,7 +219,7 @@ class MemorisedForget(ForgetSpec):
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
-        _check_size(self.fraction, self.count)
+        check_size(self.fraction, self.count)
         return self
 
 
@@ -204,33 +239,10 @@ AnyForgetSpec = Annotated[
 ]
 
 
-class CanarySpec(Section):
-    """A share or a number of training samples that get a wrong label before training.
-
-    Args:
-        fraction: Share of the training samples; in its place `count`.
-        count: Number of training samples; in its place `fraction`.
-        seed: Chooses the samples and their wrong labels.
-    """
-
-    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    count: Count | None = None
-    seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _one_size(self) -> Self:
-        _check_size(self.fraction, self.count)
-        return self
-
-
 class _Asked(Section):
     """Gives problems of a request the key path that they have in a config."""
 
     forget: AnyForgetSpec
-
-
-class _Planted(Section):
-    canaries: CanarySpec
 
 
 _Wrapper = TypeVar("_Wrapper", bound=Section)
@@ -244,21 +256,11 @@ def parse_request(request: ForgetSpec | Mapping[str, Any]) -> ForgetSpec:
     """
     if isinstance(request, ForgetSpec):
         return request
-    return _checked(_Asked, "forget", request).forget
+    return check_wrapped(_Asked, "forget", request).forget
 
 
-def parse_canaries(request: CanarySpec | Mapping[str, Any]) -> CanarySpec:
-    """A checked plan of canaries; a mapping has the keys of ``[data.canaries]``.
-
-    Raises:
-        InputError: As of ``parse_request``.
-    """
-    if isinstance(request, CanarySpec):
-        return request
-    return _checked(_Planted, "canaries", request).canaries
-
-
-def _checked(wrapper: type[_Wrapper], key: str, request: Any) -> _Wrapper:
+def check_wrapped(wrapper: type[_Wrapper], key: str, request: Any) -> _Wrapper:
+    """A request under the key that it has in a config, so that messages name it in full."""
     table = dict(request) if isinstance(request, Mapping) else request
     try:
         return wrapper.model_validate({key: table})
@@ -289,7 +291,8 @@ def _check_choice(
         )
 
 
-def _check_size(fraction: float | None, count: int | None) -> None:
+def check_size(fraction: float | None, count: int | None) -> None:
+    """Raise ``ValueError`` unless exactly one of the two is given."""
     if (fraction is None) == (count is None):
         found = "neither" if fraction is None else "both; leave one out"
         raise ValueError(

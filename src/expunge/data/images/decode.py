@@ -24,6 +24,8 @@ _FORMATS = {b"RIFF": ("WEBP",), b"\x89PNG": ("PNG",), b"\xff\xd8\xff": ("JPEG",)
 _GREY = ("1", "L", "LA")
 _CHUNK = 256
 _ORIENTATION = 0x0112
+# Of one image; a file of some kilobytes can claim gigabytes.
+_MOST_PIXELS = 89_478_485
 
 
 def decode_images(
@@ -115,6 +117,10 @@ def to_pixels(image: Image.Image) -> Pixels:
 def _decode(item: Encoded, name: str, image_size: int | None) -> Pixels:
     try:
         image = _open(item)
+        if image.width * image.height > _MOST_PIXELS:
+            raise ValueError(
+                f"it has {image.width} x {image.height} pixels, more than {_MOST_PIXELS:,}"
+            )
         if image_size is not None and image.size != (image_size, image_size):
             image = _square(image, image_size)
         return to_pixels(image)
@@ -137,6 +143,8 @@ def _open(item: Encoded) -> Image.Image:
         image = Image.open(io.BytesIO(item), formats=formats)
     else:
         image = Image.open(item)
+    if image.width * image.height > _MOST_PIXELS:
+        return image  # refused by its size, unread
     if "exif" in image.info and image.getexif().get(_ORIENTATION, 1) != 1:
         return ImageOps.exif_transpose(image)
     return image

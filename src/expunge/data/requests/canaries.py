@@ -10,7 +10,8 @@ from torch import Tensor
 from ...core.batches import seeded
 from ...core.capabilities import IdentifiedSet, RelabelledSet, makes_batches
 from ...core.errors import DataError
-from ...core.schemas.request import CanaryForget, CanarySpec, parse_canaries
+from ...core.schemas.canaries import CanarySpec, parse_canaries
+from ...core.schemas.request import CanaryForget
 from ..bundle import Bundle, Canaries, RowSet
 from ..convert import read_labels
 from .sampling import sample_positions

@@ -11,7 +11,7 @@ from ...core.errors import DataError
 from ..bundle import Bundle
 from ..images.augmentation import Augmentation
 from ..images.image_set import ImageSet
-from .raw import Collection, Raw, fixed_order, stratified_share
+from .raw import Collection, Raw, check_classes, fixed_order, stratified_share
 from .reading import Reading
 
 _TEST_SHARE = 0.2
@@ -83,8 +83,7 @@ def assemble(found: Collection, reading: Reading) -> Bundle:
     if found.validation is not None and reading.validation_from_test == 0:
         reading = reading.model_copy(update={"validation": 0.0})
     rows = divide(found.name, found.train.ids, found.train.labels, test_ids, reading)
-    files = [raw for raw in (found.train, found.validation, found.test) if raw is not None]
-    classes, num_classes = _classes(found, files)
+    classes, num_classes = _classes(found)
     sets = _decoded(found, rows, reading, classes)
     mean, std = _normalisation(found, reading, sets["train"])
     augmentation = _augmentation(found, reading, sets["train"].image_shape)
@@ -94,14 +93,16 @@ def assemble(found: Collection, reading: Reading) -> Bundle:
     }
     return Bundle(
         found.name, ready["train"], ready.get("validation"), ready.get("test"), classes,
-        num_classes, ready["train"].image_shape,
+        num_classes, ready["train"].image_shape, root=found.root,
+        made_up_ids=found.train.made_up_ids and not found.known_rows,
+        notes=tuple(note for raw in found.files for note in raw.notes),
     )  # fmt: skip
 
 
-def _classes(found: Collection, files: list[Raw]) -> tuple[list[str] | None, int]:
+def _classes(found: Collection) -> tuple[list[str] | None, int]:
     named = found.classes or found.train.classes
-    needed = 1 + max(int(raw.labels.max()) for raw in files)
-    lowest = min(int(raw.labels.min()) for raw in files)
+    needed = 1 + max(int(raw.labels.max()) for raw in found.files)
+    lowest = min(int(raw.labels.min()) for raw in found.files)
     if lowest < 0:
         raise DataError(
             f"expected labels >= 0 in {found.name}, got {lowest}; hidden test labels are "
@@ -112,6 +113,14 @@ def _classes(found: Collection, files: list[Raw]) -> tuple[list[str] | None, int
             f"expected labels between 0 and {len(named) - 1}, as there are {len(named)} names "
             f"of classes in {found.name}, got {needed - 1}"
         )
+    if named is None:
+        check_classes(found.train.labels, found.name)
+        classes = int(found.train.labels.max()) + 1
+        if needed > classes:
+            raise DataError(
+                f"expected labels 0 to {classes - 1} in {found.name}, as in its training file, "
+                f"found {needed - 1} in another: a class without training samples"
+            )
     return named, len(named) if named is not None else needed
 
 

@@ -20,9 +20,11 @@ from ..images.augmentation import Augmentation
 from ..images.decode import resize_images
 from ..images.image_set import ImageSet
 from .assemble import divide
+from .raw import check_classes
 from .reading import Reading
 
 _SETS = ("train", "validation", "test")
+_FIRST = "train/0"  # of ids that are made up from rows
 
 
 def load_factory(
@@ -53,13 +55,16 @@ def load_factory(
             f"image_size, mean, std and augment do not apply to the data sets of {source}, "
             "which are not plain images of one size; do that in the factory"
         )
+    made_up = not isinstance(found["train"], IdentifiedSet) and ids_of(sets["train"])[0] == _FIRST
     sets = _split(source, sets, reading)
     labels = torch.cat([read_labels(dataset) for dataset in sets.values()])
     classes = next((names for names in map(class_names, sets.values()) if names), None)
+    if classes is None:
+        check_classes(labels, source)
     train = sets["train"]
     return Bundle(
         source, train, sets.get("validation"), sets.get("test"), classes,
-        len(classes) if classes else int(labels.max()) + 1, _shape(train),
+        len(classes) if classes else int(labels.max()) + 1, _shape(train), made_up_ids=made_up,
     )  # fmt: skip
 
 
@@ -84,7 +89,7 @@ def _unlabelled(source: str, reading: Reading, made: Mapping[str, Any]) -> Bundl
     targets = torch.as_tensor(unpack(divided["train"][0])[1])
     return Bundle(
         source, divided["train"], divided.get("validation"), divided.get("test"), None,
-        targets.numel(), _shape(divided["train"]),
+        targets.numel(), _shape(divided["train"]), made_up_ids=True,
     )  # fmt: skip
 
 
@@ -136,7 +141,8 @@ def _prepare(dataset: Any, name: str, reading: Reading) -> Any:
     _check_map_style(dataset, name)
     if isinstance(dataset, TableSet):
         images = ImageSet.from_hf(dataset, augmentation=Augmentation.none())
-        return _as_asked(_with_ids(images, name), reading)
+        made_up = images.ids[0] == "0" and images.ids[-1] == str(len(images) - 1)
+        return _as_asked(_with_ids(images, name) if made_up else images, reading)
     try:
         images = ImageSet.from_torch(dataset, lossless=True, augmentation=Augmentation.none())
     except NotImagesError:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...core.errors import DataError, InputError
 from .raw import Collection, Raw
-from .tables import find_parquet, raw_from_hf, raw_from_parquet
+from .shards import find_parquet
+from .tables import COLUMNS, raw_from_hf, raw_from_parquet
 
 _YES = {"1", "true", "yes", "on"}
 _TEST_NAMES = ("test", "validation", "valid", "val")
@@ -31,10 +32,10 @@ def collect_parquet(
     files = find_parquet(folder) if folder.is_dir() else {}
     if "train" not in files:
         return None
-    columns = (arguments.get("image_column"), arguments.get("label_column"))
-    train = raw_from_parquet(files["train"], "train/", *columns, classes)
+    columns = {key: arguments.get(key) for key in COLUMNS}
+    train = raw_from_parquet(files["train"], "train/", classes=classes, **columns)
     others: dict[str, Raw] = {
-        split: raw_from_parquet(files[split], f"{split}/", *columns, train.classes)
+        split: raw_from_parquet(files[split], f"{split}/", classes=train.classes, **columns)
         for split in ("validation", "test")
         if split in files
     }
@@ -83,11 +84,11 @@ def _from_splits(
         raise DataError(
             f"expected a split called train in {name}, found {sorted(splits)}; rename one"
         )
-    columns = (arguments.get("image_column"), arguments.get("label_column"))
-    train = raw_from_hf(splits["train"], "train/", *columns, classes)
+    columns = {key: arguments.get(key) for key in COLUMNS}
+    train = raw_from_hf(splits["train"], "train/", classes=classes, **columns)
     others: dict[str, Raw] = {
         "test" if split == "test" else "validation": raw_from_hf(
-            splits[split], f"{split}/", *columns, train.classes
+            splits[split], f"{split}/", classes=train.classes, **columns
         )
         for split in reversed(_TEST_NAMES)
         if split in splits

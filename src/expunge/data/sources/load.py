@@ -87,7 +87,7 @@ SOURCES: dict[str, Source] = {
     "imagefolder": Source("your folder of images, one sub-folder per class; needs path"),
 }  # fmt: skip
 
-_ARGUMENTS = ("download", "name", "revision", "image_column", "label_column")
+_ARGUMENTS = ("download", "name", "revision", "image_column", "label_column", "id_column")
 
 
 def load_source(
@@ -110,8 +110,9 @@ def load_source(
     Named sources look in ``path``, then in ``$EXPUNGE_DATA/<name>/``, for Parquet files
     called ``train-*.parquet`` and ``test-*.parquet``; then on the Hugging Face hub, but
     only if ``arguments`` holds ``download = true`` or EXPUNGE_DOWNLOAD=1 is set. Samples
-    keep their ids through every split: the split and the row of the file they came from
-    (``train/7``), or the relative path in a folder of images.
+    keep their ids through every split: the relative path in a folder of images; in tables
+    the column ``id`` if its values are all different, else the split and the row of the file
+    (``train/7``).
 
     Args:
         source: A name of ``SOURCES``, ``hf:user/name``, ``hf:./folder`` (Parquet files or
@@ -129,7 +130,7 @@ def load_source(
         std: Standard deviation of each channel, likewise.
         augment: False: never; True: also where the source would not; None: as suits it.
         arguments: For the hub: download, name, revision; for tables: image_column,
-            label_column; for a factory: its own arguments.
+            label_column, id_column; for a factory: its own arguments.
         validation_from_test: Share of the test file that becomes the validation set
             instead, for models that were trained on the whole training file. Needs
             ``validation = 0``.
@@ -245,7 +246,9 @@ def _collect_address(source: str, path: Path | None, arguments: Mapping[str, Any
 
 
 def _described(found: Collection, known: Source) -> Collection:
-    return replace(found, mean=known.mean, std=known.std, shift=known.shift, flip=known.flip)
+    return replace(
+        found, known_rows=True, mean=known.mean, std=known.std, shift=known.shift, flip=known.flip
+    )
 
 
 def _digits(path: Path | None, share: float) -> Collection:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
@@ -23,6 +24,8 @@ class Raw:
         decode: Turns positions (M,) and an image size, or None, into uint8 (M, C, H, W).
         classes: Names of the classes, if the file tells them.
         columns: Further columns, N values each.
+        made_up_ids: Whether the ids are rows because the file has no ids.
+        notes: What was found and not used, a sentence each.
     """
 
     ids: list[str]
@@ -30,6 +33,8 @@ class Raw:
     decode: Decoder
     classes: list[str] | None = None
     columns: dict[str, list[Any]] = field(default_factory=dict)
+    made_up_ids: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -69,6 +74,8 @@ class Collection:
         mean, std: Customary normalisation; None: computed from the training images.
         shift, flip: Augmentation that suits the images, see ``Source``; None: chosen by
             their number of channels.
+        root: Folder that ids are paths from, where they are.
+        known_rows: Whether people know these samples by their rows, as in public data sets.
     """
 
     name: str
@@ -80,6 +87,13 @@ class Collection:
     std: tuple[float, ...] | None = None
     shift: float | None = None
     flip: bool | None = None
+    root: Path | None = None
+    known_rows: bool = False
+
+    @property
+    def files(self) -> list[Raw]:
+        """All of them, the training file first."""
+        return [raw for raw in (self.train, self.validation, self.test) if raw is not None]
 
 
 def fixed_order(ids: list[str], *salt: str) -> Tensor:
@@ -107,6 +121,26 @@ def stratified_share(labels: Tensor, order: Tensor, share: float) -> Tensor:
             count = min(max(count, 1), len(members) - 1)
         chosen[members[:count]] = True
     return chosen
+
+
+def check_classes(labels: Tensor, where: str) -> None:
+    """Raise unless labels without names are 0 to C - 1, each with a sample.
+
+    Args:
+        labels: Of a whole training file, int64 (N,).
+        where: The data, in messages.
+
+    Raises:
+        DataError: Names the first class without a sample.
+    """
+    present = labels.unique().tolist()
+    if present != list(range(len(present))):
+        empty = next(at for at, label in enumerate(present) if at != label)
+        raise DataError(
+            f"expected labels 0 to {len(present) - 1} in {where}, as there are {len(present)} "
+            f"different ones, found {present[0]} to {present[-1]} and none of class {empty}; "
+            "renumber them, or write them as texts, which are taken for names of classes"
+        )
 
 
 def check_ids(ids: list[str], where: str) -> None:

@@ -36,7 +36,7 @@ class Reading(Section):
         augment: Whether training images are augmented; by default as suits the source.
     """
 
-    image_size: int | None = Field(None, ge=1)
+    image_size: int | None = Field(None, ge=1, le=8192)
     validation: Share = 0.1
     validation_from_test: Share = 0.0
     test: Annotated[float, Field(gt=0, lt=1)] | None = None

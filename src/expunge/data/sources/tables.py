@@ -14,37 +14,16 @@ from ...core.capabilities import TableSet
 from ...core.checks import did_you_mean
 from ...core.errors import DataError
 from ..images.decode import Encoded, decode_images
+from ..names import text_of_name
 from .raw import Raw, check_ids
 
 _IMAGE_NAMES = ("img", "image", "images", "pixel_values", "picture", "photo", "jpg", "png", "webp")
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target", "targets", "y", "cls")
-_SPLITS = {
-    "train": ("train",),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
-}
+COLUMNS = ("image_column", "label_column", "id_column")
+"""Arguments that name columns."""
 
-
-def find_parquet(folder: Path) -> dict[str, list[Path]]:
-    """Parquet files of each split in ``folder`` or its ``data`` folder, in order of name.
-
-    ``train-00000-of-00002.parquet``, ``train.parquet`` and the like tell their split;
-    a folder whose only files say nothing is one training file.
-    """
-    for place in (folder, folder / "data"):
-        files = sorted(place.glob("*.parquet"))
-        found = {
-            split: [file for file in files if _stem(file) in names]
-            for split, names in _SPLITS.items()
-        }
-        found = {split: chosen for split, chosen in found.items() if chosen}
-        if found or files:
-            return found or {"train": files}
-    return {}
-
-
-def _stem(file: Path) -> str:
-    return file.stem.replace("_", "-").split("-")[0].lower()
+_ID_NAMES = ("id", "ids")
+_MOST_CLASSES = 1 << 31
 
 
 def raw_from_parquet(
@@ -52,9 +31,13 @@ def raw_from_parquet(
     prefix: str,
     image_column: str | None = None,
     label_column: str | None = None,
+    id_column: str | None = None,
     classes: list[str] | None = None,
 ) -> Raw:
-    """Read Parquet files of one split; ids are ``prefix`` and the row, e.g. ``train/7``.
+    """Read Parquet files of one split; paths of images in it count from its folder.
+
+    Ids are those of ``id_column``, by default a column called id if all of its values are
+    different; without one they are ``prefix`` and the row, e.g. ``train/7``.
 
     Raises:
         DataError: If a file is broken, or a column is not there.
@@ -75,7 +58,8 @@ def raw_from_parquet(
             f"{files[0]} and {files[-1]} do not have the same columns; put only the files of "
             "one data set into a folder"
         ) from error
-    return _raw(table, prefix, image_column, label_column, classes, _class_names(table))
+    wanted = (image_column, label_column, id_column)
+    return _raw(table, prefix, wanted, classes, _class_names(table), files[0].parent)
 
 
 def raw_from_hf(
@@ -83,6 +67,7 @@ def raw_from_hf(
     prefix: str = "train/",
     image_column: str | None = None,
     label_column: str | None = None,
+    id_column: str | None = None,
     classes: list[str] | None = None,
 ) -> Raw:
     """Read a ``datasets.Dataset``; encoded images stay encoded until they are needed."""
@@ -95,38 +80,62 @@ def raw_from_hf(
         name: list(kind.names) for name, kind in dataset.features.items() if hasattr(kind, "names")
     }
     table = dataset.with_format("arrow")[:]
-    return _raw(table, prefix, image_column, label_column, classes, named)
+    return _raw(table, prefix, (image_column, label_column, id_column), classes, named, None)
 
 
 def _raw(
     table: pa.Table,
     prefix: str,
-    image_column: str | None,
-    label_column: str | None,
+    wanted: tuple[str | None, str | None, str | None],
     classes: list[str] | None,
     named: dict[str, list[str]],
+    folder: Path | None,
 ) -> Raw:
-    image_column = _image_column(table, image_column)
-    label_column = _label_column(table, label_column)
-    ids = [f"{prefix}{row}" for row in range(table.num_rows)]
-    check_ids(ids, "the table")
+    image_column, label_column = _image_column(table, wanted[0]), _label_column(table, wanted[1])
+    rows = [f"{prefix}{row}" for row in range(table.num_rows)]
+    check_ids(rows, "the table")
+    own = _own_ids(table, wanted[2], prefix)
+    ids = own or rows
     classes = classes or named.get(label_column)
     labels, classes = _labels(table[label_column], label_column, ids, classes)
     images = table[image_column]
 
     def decode(rows: Tensor, image_size: int | None) -> Tensor:
         names = [ids[row] for row in rows.tolist()]
-        return decode_images(_encoded(images, rows), names, image_size)
+        return decode_images(_encoded(images, rows, folder), names, image_size)
 
     columns = {
         name: table[name].to_pylist()
         for name in table.column_names
         if name not in {image_column, label_column} and not _is_bulky(table[name].type)
     }
-    return Raw(ids, labels, decode, classes, columns)
+    return Raw(ids, labels, decode, classes, columns, made_up_ids=own is None)
 
 
-def _encoded(images: pa.ChunkedArray, rows: Tensor) -> list[Encoded]:
+def _own_ids(table: pa.Table, wanted: str | None, prefix: str) -> list[str] | None:
+    """The ids that the table brings, all different; None if it brings none."""
+    names = table.column_names
+    if wanted is not None:
+        _check_column("id_column", wanted, names)
+    column = wanted or next((name for name in names if name.lower() in _ID_NAMES), None)
+    if column is None:
+        return None
+    values = [text_of_name(value) for value in table[column].to_pylist()]
+    ids = [value for value in values if value is not None]
+    if len(ids) == len(values) == len(set(ids)):
+        # Sets may number their samples alike; only the training set keeps the bare ids.
+        return ids if prefix in ("train/", "") else [f"{prefix}{one}" for one in ids]
+    if wanted is None:
+        return None
+    row = next(at for at, value in enumerate(values) if value is None or value in values[:at])
+    what = "is empty" if values[row] is None else f"holds {values[row]!r} once more"
+    raise DataError(
+        f"expected different ids in column {column!r}, but row {row + 1} {what}; repair it, or "
+        "name another column with data.arguments.id_column"
+    )
+
+
+def _encoded(images: pa.ChunkedArray, rows: Tensor, folder: Path | None) -> list[Encoded]:
     """The cells at ``rows``; chunk by chunk, since joined chunks can pass Arrow's 2 GiB."""
     found: list[Encoded] = [None] * len(rows)
     start = 0
@@ -135,10 +144,14 @@ def _encoded(images: pa.ChunkedArray, rows: Tensor) -> list[Encoded]:
         cells = chunk.take(pa.array((rows[inside] - start).numpy())).to_pylist()
         for place, cell in zip(inside.tolist(), cells, strict=True):
             if isinstance(cell, dict):
-                cell = cell.get("bytes") or cell.get("path")  # noqa: PLW2901
+                cell = cell.get("bytes") or _located(cell.get("path"), folder)  # noqa: PLW2901
             found[place] = cell
         start += len(chunk)
     return found
+
+
+def _located(path: str | None, folder: Path | None) -> Path | None:
+    return None if not path else Path(path) if folder is None else folder / path
 
 
 def _is_image(kind: pa.DataType) -> bool:
@@ -214,6 +227,12 @@ def _labels(
             f"expected column {name!r} to hold whole numbers or names of classes, found "
             f"{column.type}; name another with data.arguments.label_column"
         )
+    strange = next((row for row, value in enumerate(values) if value >= _MOST_CLASSES), None)
+    if strange is not None:
+        raise DataError(
+            f"{ids[strange]!r} has the label {values[strange]} in column {name!r}; expected the "
+            "number of a class, or texts, which are taken for names of classes"
+        )
     return torch.tensor([int(value) for value in values], dtype=torch.long), classes
 
 
@@ -222,6 +241,11 @@ def _class_names(table: pa.Table) -> dict[str, list[str]]:
     try:
         text = (table.schema.metadata or {}).get(b"huggingface", b"{}")
         features = json.loads(text)["info"]["features"]
-        return {name: kind["names"] for name, kind in features.items() if "names" in kind}
+        named = {name: kind["names"] for name, kind in features.items() if "names" in kind}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}  # no such metadata, or of another version: labels then have no names
+    return {name: names for name, names in named.items() if _are_texts(names)}
+
+
+def _are_texts(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)

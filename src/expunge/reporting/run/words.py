@@ -191,6 +191,7 @@ def asked(record: Record) -> str:
     return (
         f"Remove the influence of {which}, {chosen}, "
         f"from the model{name} ({size}), by the method {clip(record.method.name, 100)}."
+        f" {record.request.counts()}".rstrip()
     )
 
 
@@ -206,7 +207,7 @@ def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -
             chosen = [_class(one, classes) for one in chosen]
         return f"all of class{'es' if many else ''} {_several(chosen, 'and')}"
     if kind == "groups":
-        return f"those whose {plain(forget.get('column'))} is {_several(forget.get('values'))}"
+        return _groups(forget)
     if kind == "canaries":
         return "planted with wrong labels before training"
     if kind == "ids":
@@ -215,6 +216,13 @@ def selection(forget: Mapping[str, Any], classes: Sequence[str] | None = None) -
     rest = {key: value for key, value in forget.items() if key != "kind"}
     chosen = plain(kind) if kind else "unknown rule"
     return f"chosen by: {chosen}{f' ({plain(rest)})' if rest else ''}"
+
+
+def _groups(forget: Mapping[str, Any]) -> str:
+    values = forget.get("values") or f"in {plain(forget.get('file'))}"
+    if isinstance(values, str):  # people are counted, not named
+        return f"those with {values} of {plain(forget.get('column'))}"
+    return f"those whose {plain(forget.get('column'))} is {_several(values)}"
 
 
 def _random(kind: str, forget: Mapping[str, Any]) -> str:

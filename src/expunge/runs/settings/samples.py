@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from ...config import Config
 from ...core.batches import derive_seed, seeded
+from ...core.codes import Code
 from ...core.data import UnlearningData, take
 from ...core.errors import InputError
 from ...core.method import Method
-from ...core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
+from ...core.schemas.record import DataInfo, ModelInfo, Notice, Record, Request, Scores
 from ...core.schemas.results import Kind
 from ...core.task import Task
 from ...core.unlearn import Unlearned
-from ...data import Bundle
+from ...data import Bundle, Selection
 from ...evaluation import Facts, Relearning, evaluate, layer_cka, score_model
 from ...evaluation.details import per_class
 from ...evaluation.evaluate import now, versions
@@ -39,18 +40,20 @@ PILOT_RETAINED = 10_000
 
 @dataclass(frozen=True, eq=False)
 class SampleSetting:
-    """One run on a model that is scored sample by sample, ready to start.
-
-    ``positions`` of the forget set in ``bundle.train``, ``ids`` of its samples.
-    """
+    """One run, ready to start; ``ids`` are those of the samples that ``selection`` chose."""
 
     config: Config
     loaded: Loaded
     data: UnlearningData
-    positions: Tensor
+    selection: Selection
     ids: list[str]
     method: Method
     recipe: Recipe | None
+
+    @property
+    def positions(self) -> Tensor:
+        """Of the forget set in ``bundle.train``, sorted int64 (K,)."""
+        return self.selection.positions
 
     @property
     def bundle(self) -> Bundle:
@@ -80,7 +83,7 @@ class SampleSetting:
     @property
     def request(self) -> Request:
         """The request as a record shows it."""
-        return Request(spec=self.config.data.forget.shown(), found=len(self.positions))
+        return self.selection.as_request(self.config.data.forget)
 
     def identity(self, *parts: object) -> str:
         """SHA-256 over what determines a trained model: data, model, recipe and ``parts``."""
@@ -196,6 +199,7 @@ class SampleSetting:
             retrain_recipe=config.recipe_name() if references else None,
             command=facts.get("command"),
             canaries=self._canaries(),
+            notices=[Notice(code=Code.UNUSED_DATA, text=one) for one in self.bundle.notes],
         )
         return evaluate(
             result,
