@@ -18,24 +18,27 @@ _COUNTERS = "num_batches_tracked"
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Copy the weights of a file into a model, all of them or none.
 
-    Values are converted to the model's type and device. Prefixes that wrappers leave
-    (``module.``, ``_orig_mod.``) are ignored. Counters of batches may be absent, as in files
-    from before PyTorch 0.4.1, and so may names that share their tensor with one that is there.
+    Floats are converted to the model's type and device. Prefixes that wrappers leave
+    (``module.``, ``_orig_mod.``) are ignored, and one that all names share (``model.``,
+    ``net.``, …) if the model has the names without it. Counters of batches may be absent, as in
+    files from before PyTorch 0.4.1, and so may names that share their tensor with one that is
+    there.
 
     Args:
         model: The net; it is changed only if everything fits.
-        path: ``.safetensors``, or ``.pt``, ``.pth``, ``.th``, ``.bin``, ``.ckpt`` by PyTorch.
+        path: A file or folder, see ``read_weights``.
 
     Raises:
         ModelError: If the file is missing, damaged, holds Python code, NaN or infinite
-            values, or names or shapes that are not the model's.
+            values, or names, shapes or kinds of numbers that are not the model's.
     """
     path = Path(path).expanduser()
-    found = _by_plain_name(read_weights(path))
     own = _by_plain_name(_tensors(model))
+    found = _without_prefix(_by_plain_name(read_weights(path)), own)
     _check_names(own, found, path)
     fitted: dict[str, Tensor] = {}
     for name, value in found.items():
+        _check_kind(name, value, own[name], path)
         # Converted first: a value may be finite in the file and overflow the model's type.
         fitted[name] = value.to(own[name].dtype)
         if not bool(torch.isfinite(_comparable(fitted[name])).all()):
@@ -91,6 +94,39 @@ def _plain(name: str) -> str:
     while name.startswith("module."):
         name = name.removeprefix("module.")
     return name
+
+
+def _without_prefix(found: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names without what stands before all of them, if those are the model's."""
+    first = next(iter(found))
+    for end, sign in enumerate(first, start=1):
+        if sign != "." or set(found) & set(own):
+            continue
+        if not all(name.startswith(first[:end]) for name in found):
+            break
+        bare = {name[end:]: value for name, value in found.items()}
+        if set(bare) & set(own):
+            return bare
+    return found
+
+
+def _check_kind(name: str, value: Tensor, wanted: Tensor, path: Path) -> None:
+    """Raise unless a tensor of a file holds numbers of the kind that the net computes with."""
+    kind = (
+        "no values (meta)" if value.is_meta
+        else "quantised values" if value.is_quantized
+        else "sparse values" if value.layout != torch.strided
+        else None if value.is_floating_point() == wanted.is_floating_point()
+        and value.is_complex() == wanted.is_complex()
+        and (value.dtype == torch.bool) == (wanted.dtype == torch.bool)
+        else str(value.dtype).removeprefix("torch.")
+    )  # fmt: skip
+    if kind is not None:
+        raise ModelError(
+            f"the tensor {name!r} in {path} holds {kind}, but the net computes with "
+            f"{str(wanted.dtype).removeprefix('torch.')}; save the weights as they were before "
+            "they were converted"
+        )
 
 
 def _comparable(value: Tensor) -> Tensor:

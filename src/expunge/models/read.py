@@ -16,8 +16,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ..core.errors import ModelError
+from .allowed import harmless
+from .folders import weight_files
 
-_TORCH_ENDINGS = (".pt", ".pth", ".th", ".bin", ".ckpt")
+_TORCH_ENDINGS = (".pt", ".pth", ".th", ".bin", ".ckpt", ".tar")
 _WRAPPERS = ("state_dict", "model", "net", "model_state_dict")
 _CALLS = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 
@@ -25,30 +27,48 @@ _CALLS = {"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Tensors of a weight file by name, on the CPU.
 
-    A state dict may lie below ``state_dict``, ``model``, ``net`` or ``model_state_dict``.
+    A state dict may lie below ``state_dict``, ``model``, ``net`` or ``model_state_dict``, and
+    numbers and arrays of NumPy, paths and parsed arguments beside it.
 
     Args:
-        path: ``.safetensors``, or ``.pt``, ``.pth``, ``.th``, ``.bin``, ``.ckpt`` by PyTorch.
+        path: ``.safetensors``, or ``.pt``, ``.pth``, ``.th``, ``.bin``, ``.ckpt``, ``.pth.tar``
+            by PyTorch; or a folder with ``model.safetensors`` or ``pytorch_model.bin``, in one
+            file or in parts with an index.
 
     Raises:
         ModelError: If the file is missing, damaged, of another kind, or would run code.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        found = "it is a folder" if path.is_dir() else "there is no such file"
-        raise ModelError(f"cannot read the weights {path}: {found}; set model.weights to a file")
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+        if is_file:
+            path.open("rb").close()
+    except OSError as error:
+        raise ModelError(f"cannot read the weights {_short(path)}: {error.strerror}") from error
+    if is_folder:
+        return {name: value for file in weight_files(path) for name, value in _read(file).items()}
+    if not is_file:
+        raise ModelError(
+            f"cannot read the weights {_short(path)}: there is no such file; set model.weights to "
+            "a file"
+        )
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
     ending = path.suffix.lower()
     if ending != ".safetensors" and ending not in _TORCH_ENDINGS:
         raise ModelError(
             f"expected weights that end in .safetensors or {', '.join(_TORCH_ENDINGS)}, got "
             f"{path}; save the net's state_dict() as safetensors"
         )
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise ModelError(f"cannot read the weights {path}: {error}") from error
     content = _read_safetensors(path) if ending == ".safetensors" else _read_torch(path)
     return _state_dict(content, path)
+
+
+def _short(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -65,8 +85,16 @@ def _read_torch(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; the error says more
-            return torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals(harmless()):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a file cut short raises OSError, KeyError, RuntimeError, …
+        if _is_torchscript(path):
+            raise ModelError(
+                f"{path} is a TorchScript program, not a state dict, and expunge cannot read "
+                "weights out of programs; load it elsewhere and save its state_dict(): "
+                "safetensors.torch.save_file(torch.jit.load(path).state_dict(), "
+                "'weights.safetensors')"
+            ) from error
         if (code := _refused_code(path, error)) is not None:
             raise ModelError(
                 f"the file {path} holds Python code ({code}) that expunge refuses to run: "
@@ -89,6 +117,13 @@ def _refused_code(path: Path, error: Exception) -> str | None:
     # An opcode that PyTorch does not know may have stopped it before any name was met.
     with _pickle_in(path) as stream:
         return next(_looked_up(stream), None)
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def _pickle_in(path: Path) -> BinaryIO:
@@ -114,7 +149,11 @@ def _looked_up(stream: BinaryIO) -> Iterator[str]:
 
 
 def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
+    seen: list[Any] = []
     while isinstance(content, Mapping):
+        if any(content is one for one in seen):
+            raise ModelError(f"the mapping in {path} contains itself; save the net's state_dict()")
+        seen.append(content)
         inner = next((key for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if inner is None:
             break
