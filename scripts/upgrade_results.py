@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from expunge.core import Record
-from expunge.core.checkpoint import write_whole
 from expunge.core.schemas.convert import upgraded
 from expunge.core.schemas.results import Bench
+from expunge.core.storage.files import write_whole
 
 
 def main(paths: Sequence[str]) -> int:

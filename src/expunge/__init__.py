@@ -109,6 +109,7 @@ if TYPE_CHECKING:
     from .runs import run_seeds as run_seeds
     from .runs import run_unlearn as run_unlearn
     from .runs import text_to_image_demo as text_to_image_demo
+    from .runs import verify_folder as verify_folder
     from .tasks import CausalLM as CausalLM
     from .tasks import Classification as Classification
     from .tasks import Denoising as Denoising
@@ -165,7 +166,7 @@ _HOMES = {
     ),
     "runs": (
         "check_run demo demo_config erase evaluate_weights explain measure_memorisation run_seeds "
-        "run_unlearn text_to_image_demo"
+        "run_unlearn text_to_image_demo verify_folder"
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, TensorDataset
 
 import expunge.methods as methods_module
 from expunge.core import Guard, GuardError, InputError, Split, UnlearningData, unlearn
@@ -341,5 +341,15 @@ def test_refuses_a_checkpoint_of_another_request(blob_model, blobs, task, method
 
     with pytest.raises(KeyboardInterrupt):
         run(blob_model, blobs, method, task, on_log=stop_later, **options)
-    with pytest.raises(InputError, match=r"belongs to another model, data, method or seed"):
+    with pytest.raises(InputError, match=r"another model, data, request, method or seed"):
         run(blob_model, blobs, method, task, seed=99, resume=True, **options)
+    others = UnlearningData(_twisted(blobs.forget), blobs.retain, blobs.validation, blobs.test)
+    with pytest.raises(InputError, match=r"belongs to another model, data, request"):
+        run(blob_model, others, method, task, resume=True, **options)
+
+
+def _twisted(dataset):
+    """As many samples with the same labels, of which one is another."""
+    inputs, labels = (torch.stack(list(part)) for part in zip(*dataset, strict=True))
+    inputs[-1] += 1
+    return TensorDataset(inputs, labels)

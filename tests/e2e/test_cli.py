@@ -138,7 +138,7 @@ def test_a_refused_result_is_exit_code_1_and_says_what_to_change(config, expunge
     assert result.code == 1
     assert "the original model is unchanged. Use a smaller learning rate" in result.err
     assert "Traceback" not in result.err
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"original.safetensors"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"original.safetensors", "salt"}
 
 
 def test_tracebacks_only_with_debug(config, expunge) -> None:
@@ -292,3 +292,25 @@ def test_memorisation_is_measured_for_people_and_machines(config, expunge) -> No
     bad = expunge("memorisation", config, "--models", "3", "--out", "scores.csv")
     assert bad.code == 2
     assert "even number" in bad.err
+
+
+def test_verify_hashes_a_run_again(config, expunge, tmp_path) -> None:
+    assert expunge("unlearn", config, "--out", "out", "--set", "training.epochs=1").code == 0
+    found = expunge("verify", "out")
+    assert (found.code, found.err) == (0, "")
+    assert "files of out are as the run left them" in found.out
+    (tmp_path / "out" / "report.html").write_text("forged")
+    found = expunge("verify", "out")
+    assert found.code == 2
+    assert "report.html is not as it was written" in found.err
+    assert expunge("verify", "nowhere").code == 2
+
+
+def test_what_is_set_of_a_request_is_not_in_the_record(config, expunge, tmp_path) -> None:
+    wanted = "data.forget={kind='ids', ids=['train/28']}"
+    words = ("--set", wanted, "--set", "training.epochs=1")
+    assert expunge("unlearn", config, "--out", "out", *words).code == 0
+    record = Record.load(tmp_path / "out" / "record.json")
+    assert record.command.endswith("--set 'data.forget=…' --set training.epochs=1")
+    for path in (tmp_path / "out").iterdir():
+        assert b"train/28" not in path.read_bytes()

@@ -76,3 +76,17 @@ def test_kill_and_resume(config, tmp_path) -> None:
     assert {p.name for p in (tmp_path / "a").iterdir()} == {
         p.name for p in (tmp_path / "b").iterdir()
     }
+
+
+def test_told_to_end_it_says_how_to_go_on(config, tmp_path) -> None:
+    process = start("t")
+    state = tmp_path / "t" / "checkpoints" / "original" / "state.checkpoint"
+    deadline = time.monotonic() + 300
+    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    errors = process.communicate()[1].decode()
+    assert process.returncode == 143, errors
+    assert "told to end; the same command with --resume goes on from the last" in errors
+    assert state.exists()
+    assert not (tmp_path / "t" / ".lock").exists()

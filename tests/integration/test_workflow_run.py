@@ -14,7 +14,7 @@ from expunge.core import ConfigError, GuardError, InputError, Record
 from expunge.data import request_digest
 from expunge.runs import check_run, demo, evaluate_weights, prepare, run_seeds, run_unlearn
 
-FILES = {"record.json", "report.html", "model.safetensors"}
+FILES = {"record.json", "report.html", "model.safetensors", "manifest.json"}
 
 
 def names(folder) -> set[str]:
@@ -164,7 +164,7 @@ def test_a_refused_result_keeps_the_original_and_nothing_else(make_config, tmp_p
     destroy = ("method.name=gradient-ascent", "method.lr=0.5", "method.epochs=20")
     with pytest.raises(GuardError, match="original model is unchanged"):
         run_unlearn(make_config(*destroy), tmp_path / "out")
-    assert names(tmp_path / "out") == {"original.safetensors"}
+    assert names(tmp_path / "out") == {"original.safetensors", "salt"}
     weights = f"model.weights='{tmp_path}/out/original.safetensors'"
     with pytest.raises(GuardError):
         run_unlearn(make_config(weights, *destroy), tmp_path / "other" / "out")
@@ -195,7 +195,8 @@ def test_seeds_share_one_original_and_are_summarised(make_config, tmp_path) -> N
     config = make_config("reference.retrain=1", "training.epochs=1")
     summary = run_seeds(config, [0, 3], tmp_path / "out", on_log=rows.append, command="c")
     assert [row["doing"] for row in rows].count("evaluate") == 2
-    assert names(tmp_path / "out") == {"original.safetensors", "seed-0", "seed-3", "summary.json"}
+    shared = {"original.safetensors", "salt", "summary.json", "manifest.json"}
+    assert names(tmp_path / "out") == shared | {"seed-0", "seed-3"}
     assert names(tmp_path / "out" / "seed-3") == FILES | {"retrained-1.safetensors", "salt"}
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["schema"], summary["n"], summary["command"]) == ("expunge.summary/2", 2, "c")

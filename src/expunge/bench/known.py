@@ -1,11 +1,15 @@
 """Results that were computed elsewhere: the file of a bench fills a store."""
 
+import re
 from collections.abc import Sequence
 
+from ..core.errors import InputError
 from ..core.schemas.results import Bench
 from ..runs.store import Store
 from .grid import Job
 from .worker import Worker
+
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 def adopt(found: Bench, worker: Worker, store: Store, work: Sequence[Job]) -> int:
@@ -23,8 +27,16 @@ def adopt(found: Bench, worker: Worker, store: Store, work: Sequence[Job]) -> in
 
     Returns:
         How many jobs of the plan are answered by the file.
+
+    Raises:
+        InputError: If a result has no proper key.
     """
     results = {result.key: result for result in found.results}
+    if strange := [key for key in results if not _KEY.fullmatch(key)]:
+        raise InputError(
+            f"expected keys of 64 hexadecimal digits in the file of known results, got "
+            f"{strange[0][:80]!r}; take the file as expunge bench wrote it"
+        )
     for key, result in results.items():
         if store.get("results", key) is None:
             store.put("results", key, result.model_dump(mode="json", by_alias=True))

@@ -1,5 +1,6 @@
 """Puts the commands together, and turns whatever happens into an exit code."""
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ from . import (
     methods,
     report,
     unlearn,
+    verify,
 )
 from .errors import COMMAND, DEBUG, OWN_PROCESS, guarded
 
+_REQUEST = re.compile(r"(--set=)?data\.forget\b[\w.]*=")
 SILENT = {"--resume", "--json", "--debug"}
 COMMANDS = (
     demo,
@@ -33,6 +36,7 @@ COMMANDS = (
     evaluate,
     explain,
     report,
+    verify,
     check,
     memorisation,
     methods,
@@ -61,6 +65,12 @@ def _options(
     """
 
 
+def _shown(word: str) -> str:
+    """A word as records show it: what is set of the request may name a person."""
+    named = _REQUEST.match(word)
+    return word if named is None else f"{named[0]}…"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -69,14 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0: done. 1: the result was refused, or something unforeseen. 2: bad input.
-        130: interrupted. ``--debug``, anywhere, lets exceptions through.
+        130: interrupted, 143: told to end. ``--debug``, anywhere, lets exceptions through.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
         print(f"expunge {expunge.__version__}")
         return 0
     # What only concerns how a run is carried out or shown is no part of what was asked.
-    asked = shlex.join(["expunge", *(word for word in words if word not in SILENT)])
+    asked = shlex.join(["expunge", *(_shown(word) for word in words if word not in SILENT)])
     tokens = COMMAND.set(asked), DEBUG.set("--debug" in words), OWN_PROCESS.set(argv is None)
     try:
         app(args=[word for word in words if word != "--debug"], prog_name="expunge")

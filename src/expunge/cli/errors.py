@@ -1,6 +1,7 @@
 """From exceptions to a sentence on stderr and an exit code."""
 
 import functools
+import signal
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -14,6 +15,15 @@ DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
 OWN_PROCESS: ContextVar[bool] = ContextVar("own_process", default=False)
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class _ToldToEnd(KeyboardInterrupt):
+    """SIGTERM, as an interruption: what holds locks and checkpoints lets go of them."""
+
+
+def _told_to_end(_number: int, _frame: Any) -> None:
+    raise _ToldToEnd
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
@@ -25,11 +35,16 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             from expunge.cli.allocator import keep_freed_memory  # noqa: PLC0415  slow for --help
 
             keep_freed_memory()
+            signal.signal(signal.SIGTERM, _told_to_end)
         try:
             function(*args, **kwargs)
-        except KeyboardInterrupt:
-            _say("interrupted; the same command with --resume goes on from the last checkpoint")
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as error:
+            told = isinstance(error, _ToldToEnd)
+            _say(
+                f"{'told to end' if told else 'interrupted'}; the same command with --resume goes "
+                "on from the last checkpoint"
+            )
+            raise typer.Exit(TERMINATED if told else INTERRUPTED) from None
         except (typer.Exit, BrokenPipeError):
             raise
         except expunge.ExpungeError as error:

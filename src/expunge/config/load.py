@@ -48,6 +48,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise ConfigError([f"cannot read the config {path}: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path} is not valid TOML: {error}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{path} is nested too deep; no config needs that"]) from error
 
 
 def parse_config(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:
@@ -78,8 +80,12 @@ def parse_value(text: str) -> Any:
     Raises:
         ConfigError: If it starts like a list, table or quoted text but does not end so.
     """
+    if "\n" in text or "\r" in text:
+        raise ConfigError([f"--set: expected one line, got {text!r}; write one --set per value"])
     try:
         return tomllib.loads(f"value = {text}")["value"]
+    except RecursionError as error:
+        raise ConfigError([f"--set: {text[:60]!r}… is nested too deep"]) from error
     except tomllib.TOMLDecodeError as error:
         if text[:1] in tuple("[{\"'"):
             raise ConfigError([f"--set: {text!r} is not a TOML value: {error}"]) from error
@@ -132,7 +138,11 @@ def _expand(raw: dict[str, Any], keys: tuple[str, ...]) -> list[str]:
         ]
     expanded = Path(os.path.expandvars(value)).expanduser()
     table[keys[-1]] = str(expanded)
-    if keys != _MADE_LATER and not expanded.exists():
+    try:
+        is_there = keys == _MADE_LATER or expanded.exists()
+    except OSError as error:  # a name that is too long, say
+        return [f"{place}: {value[:60]!r}… cannot be a file: {error.strerror}"]
+    if not is_there:
         return [f"{place}: there is no file {str(expanded)!r} (looked in {Path.cwd()})"]
     return []
 

@@ -9,6 +9,7 @@ from .errors import ExpungeError as ExpungeError
 from .errors import GuardError as GuardError
 from .errors import InputError as InputError
 from .errors import ModelError as ModelError
+from .errors import ResourceError as ResourceError
 from .guard import Guard as Guard
 from .method import Method as Method
 from .method import Reference as Reference

@@ -34,5 +34,9 @@ class ModelError(InputError):
     """A model or its weights cannot be built, read, or used for this data."""
 
 
+class ResourceError(InputError):
+    """Memory, disk or leave to write ran out in mid-run; checkpoints of the run stay."""
+
+
 class GuardError(ExpungeError):
     """The method ran, and its result was refused; the original model is untouched."""

@@ -8,7 +8,7 @@ from typing import Self
 
 import torch
 
-from .errors import InputError
+from .errors import ResourceError
 
 # What the allocators of torch say, besides the class that CUDA's has.
 _FULL = ("not enough memory", "can't allocate memory", "out of memory")
@@ -25,7 +25,7 @@ def memory_advice(doing: str, knobs: str) -> Iterator[None]:
         knobs: What to change, as the caller knows it.
 
     Raises:
-        InputError: Instead of the allocator's error.
+        ResourceError: Instead of the allocator's error.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def memory_advice(doing: str, knobs: str) -> Iterator[None]:
         full = isinstance(error, torch.OutOfMemoryError | MemoryError)
         if not full and not any(text in str(error).lower() for text in _FULL):
             raise
-        raise InputError(f"memory ran out in {doing}; {knobs}") from error
+        raise ResourceError(f"memory ran out in {doing}; {knobs}") from error
 
 
 class PeakMemory:

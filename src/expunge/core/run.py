@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Counter, Stream, derive_seed, seeded
-from .checkpoint import CheckpointStore
 from .errors import GuardError
 from .isolation import seed_everything
+from .storage.checkpoints import CheckpointStore
 
 Log = Callable[[dict[str, Any]], None]
 

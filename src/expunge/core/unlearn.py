@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
-from .checkpoint import CheckpointStore
 from .data import Split, UnlearningData, fetch
 from .errors import InputError, ModelError
+from .fingerprints import content_digest
 from .guard import (
     Guard,
     Health,
@@ -28,6 +28,7 @@ from .method import Method, needs_of, required_sets
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .schemas.record import Notice
+from .storage.checkpoints import CheckpointStore
 from .task import Task
 
 _KNOBS = (
@@ -193,4 +194,5 @@ def _identity(
 ) -> tuple[object, ...]:
     """What a checkpoint must agree with to be continued."""
     settings: dict[str, Any] = asdict(method)  # type: ignore[call-overload]
-    return method.name, settings, seed, precision, data.sizes(), model_digest(model)
+    contents = {name: content_digest(getattr(data, name)) for name in data.sizes()}
+    return method.name, settings, seed, precision, contents, model_digest(model)

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ..core.checkpoint import write_whole
 from ..core.errors import InputError, ModelError
+from ..core.storage.tensors import write_tensors
 from .read import read_weights
 
 _SHOWN = 4
@@ -62,7 +61,8 @@ def save_weights(
     Args:
         model: The net, on any device.
         path: Must end in ``.safetensors``; an older file is replaced.
-        metadata: Facts to keep with the weights; values are written as text.
+        metadata: Facts to keep with the weights; values are written as text. A SHA-256 over
+            facts and weights is added, by which readers notice damage.
 
     Raises:
         InputError: If the file has another ending or cannot be written.
@@ -75,8 +75,7 @@ def save_weights(
         for name, value in _tensors(model).items()
     }
     notes = {str(key): str(value) for key, value in (metadata or {}).items()}
-    payload = safetensors.torch.save(tensors, {"format": "pt", **notes})
-    write_whole(path, payload)
+    write_tensors(path, tensors, {"format": "pt", **notes})
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

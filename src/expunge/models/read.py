@@ -10,12 +10,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from ..core.errors import ModelError
+from ..core.storage.tensors import DamagedFileError, read_tensors
 from .allowed import harmless
 from .folders import weight_files
 
@@ -73,8 +72,8 @@ def _short(path: Path) -> str:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return safetensors.torch.load_file(path)
-    except (SafetensorError, OSError) as error:
+        return read_tensors(path, foreign=True)[0]
+    except DamagedFileError as error:
         raise ModelError(
             f"the weights {path} are damaged or incomplete, or no safetensors file at all "
             f"({error}); copy or download the file again"

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from expunge.core.checkpoint import write_whole
+from expunge.core.storage.files import write_whole
 
 PACKAGE = "expunge.reporting"
 

@@ -6,15 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from ..config import EraseConfig
-from ..core.checkpoint import write_whole
 from ..core.data import UnlearningData
 from ..core.run import Log
 from ..core.schemas.record import Record, Request
+from ..core.storage.tensors import read_or_none, write_tensors
 from ..core.unlearn import Unlearned, model_digest, unlearn
 from ..data import LatentSet, ListedPrompt, encode_images, load_prompts, request_digest
 from ..data.sources.folders import read_images
@@ -36,6 +35,7 @@ from ..reporting import report
 from ..tasks import Denoising, denoiser_of, text_to_image, with_denoiser
 from ..tasks.diffusion.lora import add_lora, merged, save_lora
 from .folder import MEGABYTE, OutputFolder, write_folder
+from .manifest import write_manifest
 from .models import RunOptions
 from .settings.loaded import find_device
 from .unlearn import RECORD, REPORT
@@ -173,7 +173,8 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
     if config.single_file:
         save_single_file(after, path / SINGLE)
     report(record, path / REPORT)
-    record.save(path / RECORD)  # last: where there is a record, the run is complete
+    record.save(path / RECORD)
+    write_manifest(path)
     return record
 
 
@@ -222,13 +223,12 @@ def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     settings["side"] = config.side
     facts = {"model": request.digest, "texts": said, "seeds": seeds, **settings}
     path = request.folder.path / "latents" / f"{request_digest([repr(facts)], '')[:24]}.safetensors"
-    if path.is_file():
-        return safetensors.torch.load_file(path)["latents"]
+    if (known := read_or_none(path)) is not None:
+        return known[0]["latents"]
     request.options.log(f"generate images of {name}")({})
     # Contiguous, as it comes back from the file: sums depend on the layout in memory.
     latents = _encoded(pipeline, generate(pipeline, said, seeds, **settings)).contiguous()
-    payload = safetensors.torch.save({"latents": latents})
-    write_whole(path, payload)
+    write_tensors(path, {"latents": latents}, {})
     return latents
 
 

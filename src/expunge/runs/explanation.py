@@ -24,7 +24,7 @@ from ..reporting.run.words import selection
 from ..reporting.templating import write_page
 from ..tasks import Classification
 from ..tasks.batches import unpack
-from .folder import SALT
+from .folder import SALT, sealed
 from .models import TrainedModel, Training, metadata
 from .prepare import prepare
 from .settings.samples import MODEL, SampleSetting
@@ -144,14 +144,21 @@ def _check_request(prepared: SampleSetting, folder: Path) -> None:
     """Raise if the run's record commits to other samples than those of the config."""
     try:
         digest = json.loads((folder / RECORD).read_text(encoding="utf-8"))["request"]["commitment"]
-        salt = (folder / SALT).read_text(encoding="utf-8").strip()
     except (OSError, ValueError, KeyError, TypeError):
         return  # a folder of weights alone: nothing to compare with
-    if digest is not None and digest != request_digest(prepared.ids, salt):
+    salt = _salt(folder)
+    if None not in (digest, salt) and digest != request_digest(prepared.ids, str(salt)):
         raise InputError(
             f"the run in {folder} forgot other samples than the config names; give the config "
             "that the run was made with, with the same --set"
         )
+
+
+def _salt(folder: Path) -> str | None:
+    try:
+        return (folder / SALT).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def _models(prepared: SampleSetting, folder: Path) -> tuple[dict[str, nn.Module], list[str]]:
@@ -172,7 +179,11 @@ def _models(prepared: SampleSetting, folder: Path) -> tuple[dict[str, nn.Module]
             notes.append(_missing(role, file))
             continue
         # Nets that several seeds share lie above, and were trained with another seed.
-        if identity and path.parent == folder and metadata(path).get("identity") != identity:
+        salt = _salt(folder)
+        if (
+            salt and identity and path.parent == folder
+            and metadata(path).get("identity") != sealed(salt, identity)
+        ):  # fmt: skip
             notes.append(
                 f"{file} was trained for another config than this one (data, forget set, net, "
                 "recipe or seed): its maps may not be comparable."

@@ -1,5 +1,6 @@
 """The folder of a run: checked before any work, and left clean after a failure."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -10,13 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..core.errors import ExpungeError, GuardError, InputError
+from filelock import FileLock, Timeout
+
+from ..core.errors import ExpungeError, GuardError, InputError, ResourceError
+from ..core.storage.files import remove_leftovers
 from .models import Training
 
 CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
 SALT = "salt"
 MEGABYTE = 1 << 20
-RESULTS = ("record.json", "report.html", "model.safetensors", "summary.json")
+RESULTS = ("record.json", "report.html", "model.safetensors", "summary.json", "manifest.json")
 
 
 class OutputFolder:
@@ -30,14 +35,19 @@ class OutputFolder:
         path: Where results go.
         needed: Bytes that the run writes at most.
         results: Files that it leaves, which must not be folders.
+        alone: Whether no other run may write there meanwhile.
 
     Raises:
-        InputError: If the folder cannot be written, or the disk has too little space.
+        InputError: If the folder cannot be written, the disk has too little space, or, on entry,
+            another run holds the folder.
     """
 
-    def __init__(self, path: str | Path, needed: int, results: Sequence[str] = RESULTS) -> None:
+    def __init__(
+        self, path: str | Path, needed: int, results: Sequence[str] = RESULTS, *, alone: bool = True
+    ) -> None:
         self.path = Path(path)
         self._made: list[Path] = []
+        self._lock = FileLock(self.path / LOCK) if alone else None
         self._own_salt = False
         _check_writable(self.path, results)
         _check_space(self.path, needed)
@@ -49,7 +59,19 @@ class OutputFolder:
         except OSError as error:
             raise InputError(_unwritable(self.path, error)) from error
         self._made = missing
+        if self._lock is not None:
+            self._take(self._lock)
         return self
+
+    def _take(self, lock: FileLock) -> None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(
+                f"another run is writing into {self.path}; wait for its end, or choose another "
+                "output folder"
+            ) from error
+        remove_leftovers(self.path)
 
     def __exit__(
         self,
@@ -57,13 +79,22 @@ class OutputFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
+        refused = isinstance(error, GuardError) or (
+            isinstance(error, ExpungeError) and bool(self._made)
+        )
+        # Where memory, disk or patience ran out, the run can go on from its checkpoints.
+        if error is None or (refused and not isinstance(error, ResourceError)):
             shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
-            return
-        if isinstance(error, GuardError) or (isinstance(error, ExpungeError) and self._made):
-            shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
-        self._remove_lonely_salt()
-        self.remove_empty()
+        self._release()
+        if error is not None:
+            self._remove_lonely_salt()
+            self.remove_empty()
+
+    def _release(self) -> None:
+        # Removed while it is held: a second run that waits for nothing cannot take it meanwhile.
+        if self._lock is not None:
+            (self.path / LOCK).unlink(missing_ok=True)
+            self._lock.release()
 
     def remove_empty(self) -> None:
         """Take back the folders that were made on entry and are empty."""
@@ -79,6 +110,10 @@ class OutputFolder:
     def training(self, training: Training) -> Iterator[Path]:
         """Its checkpoints; they go with the run."""
         yield self.checkpoints(training.name)
+
+    def sealed(self, identity: str) -> str:
+        """An identity that nobody can compare with those of other requests without the salt."""
+        return sealed(self.salt(), identity)
 
     def checkpoints(self, name: str) -> Path:
         """Where the stage called ``name`` keeps its state."""
@@ -104,6 +139,11 @@ class OutputFolder:
             (self.path / SALT).unlink()
 
 
+def sealed(salt: str, identity: str) -> str:
+    """SHA-256 (hex) of an identity with a salt."""
+    return hashlib.sha256(f"{salt}|{identity}".encode()).hexdigest()
+
+
 class OutputFile:
     """A context for a run that writes one file: checked before any work.
 
@@ -114,7 +154,7 @@ class OutputFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._folder = OutputFolder(path.parent, 0, results=())
+        self._folder = OutputFolder(path.parent, 0, results=(), alone=False)
 
     def __enter__(self) -> Self:
         self._folder.__enter__()

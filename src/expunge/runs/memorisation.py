@@ -11,22 +11,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-import safetensors.torch
 import torch
 from torch import Tensor
 
 from ..config import Config
 from ..core.batches import derive_seed, seeded
-from ..core.checkpoint import write_atomically
 from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.run import Log
+from ..core.storage.files import write_atomically
+from ..core.storage.tensors import read_or_none, write_tensors
 from ..data.bundle import ids_of
 from ..evaluation import score_sets
 from ..metrics import SetScores, memorisation_scores
 from ..training import Recipe
 from .folder import OutputFile
-from .models import RunOptions, Training, metadata, train_now
+from .models import RunOptions, Training, train_now
 from .prepare import load
 from .queue import listener
 from .settings.loaded import Loaded, reading
@@ -156,8 +156,9 @@ def _probabilities(
     """True-class probability of each training sample, float32 (N,), by one half's model."""
     kept = store.file(FLEET, training.identity)
     with store.training(training) as checkpoints:
-        if metadata(kept).get("identity") == training.identity:
-            return safetensors.torch.load_file(kept)["probability"]
+        known = read_or_none(kept)
+        if known is not None and known[1].get("identity") == training.identity:
+            return known[0]["probability"]
         model = train_now(training, checkpoints, options).model
         data = UnlearningData.split(loaded.bundle.train, half.rows)
         found = score_sets(
@@ -165,7 +166,7 @@ def _probabilities(
         )
         probability = _merged(found, half.rows)
         tensors, facts = {"probability": probability}, {"identity": training.identity}
-        write_atomically(kept, lambda file: safetensors.torch.save_file(tensors, file, facts))
+        write_tensors(kept, tensors, facts)
     return probability
 
 

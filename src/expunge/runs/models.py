@@ -10,6 +10,7 @@ import safetensors
 import torch
 from torch import nn
 
+from ..core.errors import ModelError
 from ..core.guard import probe
 from ..core.run import Log
 from ..core.task import Task
@@ -80,6 +81,10 @@ class Shelf(Protocol):
         """Hold the right to train it; gives the folder of its checkpoints."""
         ...
 
+    def sealed(self, identity: str) -> str:
+        """An identity as files tell it: salted where they go to others."""
+        ...
+
 
 class TrainedModel:
     """A model in evaluation mode: in memory, or loaded anew when it is asked for.
@@ -128,7 +133,8 @@ class TrainedModel:
 def train_or_take(training: Training, shelf: Shelf, options: RunOptions) -> TrainedModel:
     """The model on the shelf if it is the one asked for, else trained and put there.
 
-    A second process that asks a store for the same model waits for the first.
+    A second process that asks a store for the same model waits for the first. A file that is
+    damaged is named in the log, and its model trained again.
 
     Raises:
         GuardError: If training diverges.
@@ -141,14 +147,20 @@ def train_or_take(training: Training, shelf: Shelf, options: RunOptions) -> Trai
         load_weights(model, path)
         return model.to(training.device).eval()
 
+    identity = shelf.sealed(training.identity)
     with shelf.training(training) as checkpoints:
         facts = metadata(path)
-        if facts.get("identity") == training.identity:
+        if facts.get("identity") == identity:
             seconds = facts.get("seconds")
-            return TrainedModel(load, load(), None if seconds is None else float(seconds), facts)
+            try:
+                return TrainedModel(
+                    load, load(), None if seconds is None else float(seconds), facts
+                )
+            except ModelError as error:
+                options.log(f"{error}; training it again")({})
         trained = train_now(training, checkpoints, options)
         kept = {
-            "identity": training.identity,
+            "identity": identity,
             "seconds": trained.seconds,
             **training.facts(trained.model),
         }

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..core.checkpoint import write_whole
 from ..core.errors import InputError
 from ..core.run import Log
 from ..core.schemas.record import Record
+from ..core.storage.files import write_whole
 from .folder import OutputFolder
+from .manifest import write_manifest
 from .models import RunOptions
 from .prepare import load, prepare
 from .unlearn import finish, references_of, start_of
@@ -60,6 +61,7 @@ def run_seeds(
         summary = summarise(records, command)
         text = json.dumps(summary, indent=1, allow_nan=False) + "\n"
         write_whole(folder.path / "summary.json", text)
+        write_manifest(folder.path)
     return summary
 
 

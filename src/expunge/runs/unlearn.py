@@ -10,9 +10,9 @@ from ..core.unlearn import model_digest, unlearn
 from ..data import request_digest
 from ..reporting import report
 from .folder import OutputFolder
-from .models import RunOptions, TrainedModel, Training, metadata, train_or_take
+from .manifest import MANIFEST, is_finished, write_manifest
+from .models import RunOptions, TrainedModel, Training, train_or_take
 from .prepare import load_setting, setting_of
-from .settings.samples import MODEL
 from .settings.setting import Setting
 
 RECORD, REPORT, LATENTS = "record.json", "report.html", "latents"
@@ -85,9 +85,10 @@ def finish(
     retrained: list[TrainedModel] | None = None,
 ) -> Record:
     """Everything after the original is there; ``retrained`` spares training references."""
-    identity = setting.result_identity(model_digest(start.model))
-    if options.resume and (done := _finished(folder.path, identity)) is not None:
-        return done
+    identity = folder.sealed(setting.result_identity(model_digest(start.model)))
+    if options.resume and is_finished(folder.path, identity):
+        return Record.load(folder.path / RECORD)
+    (folder.path / MANIFEST).unlink(missing_ok=True)
     if retrained is None:
         retrained = references_of(setting, folder, options)
     result = unlearn(
@@ -109,13 +110,8 @@ def finish(
     facts = {"commitment": commitment, "command": options.command}
     record = setting.judge(result, start, retrained, facts)
     path = folder.path
-    setting.save(result, path, identity)
+    setting.save(result, path)
     report(record, path / REPORT)
-    record.save(path / RECORD)  # last: where there is a record, the run is complete
+    record.save(path / RECORD)
+    write_manifest(path, identity)
     return record
-
-
-def _finished(path: Path, identity: str) -> Record | None:
-    """The record of a run that was completed before, if it is this very run."""
-    same = metadata(path / MODEL).get("identity") == identity
-    return Record.load(path / RECORD) if same and (path / RECORD).exists() else None

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ..core.batches import seeded
 from ..core.capabilities import FingerprintedSet
-from ..core.checkpoint import write_whole
 from ..core.checks import check_positive
 from ..core.data import fetch, take
 from ..core.errors import InputError
 from ..core.isolation import isolated_randomness, seed_everything
+from ..core.storage.files import write_whole
 from .recipes import Recipe
 
 _NAME = "sisa.json"

@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.capabilities import ChecksLabels, ChecksSets
-from ..core.checkpoint import CheckpointStore
 from ..core.data import fetch
+from ..core.fingerprints import content_digest
 from ..core.guard import check_finite
 from ..core.isolation import isolated_randomness
 from ..core.precision import with_precision
 from ..core.run import Log, Run
+from ..core.storage.checkpoints import CheckpointStore
 from ..core.task import Task
 from ..core.unlearn import model_digest
 from .optimizers import is_adaptive, optimizer_for
@@ -72,7 +73,14 @@ def train(
     store = CheckpointStore.open(
         folder,
         resume,
-        lambda: ("train", asdict(recipe), seed, precision, len(dataset), model_digest(model)),
+        lambda: (
+            "train",
+            asdict(recipe),
+            seed,
+            precision,
+            content_digest(dataset),
+            model_digest(model),
+        ),
     )
     private = copy.deepcopy(model).to(place)
     with isolated_randomness():

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationErro
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from ..checkpoint import write_whole
 from ..docstrings import describe_schema
 from ..errors import InputError
+from ..storage.files import parse_json, write_whole
 from .convert import upgraded
 
 
@@ -61,7 +61,7 @@ class JsonFile(Strict):
             InputError: If the file is missing, is not JSON, or has another schema.
         """
         try:
-            payload = json.loads(Path(path).read_text(encoding="utf-8"))
+            payload = parse_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"cannot read the {cls.called} {path}: {error.strerror}") from error
         except ValueError as error:

@@ -7,8 +7,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ...core.checkpoint import write_whole
 from ...core.errors import InputError
+from ...core.storage.files import write_whole
 from .checkpoint_names import open_clip_names, unet_names, vae_names
 
 

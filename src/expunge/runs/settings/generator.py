@@ -245,9 +245,8 @@ class GeneratorSetting:
         """Names the result of the run; see ``Setting``."""
         return key_of(start, self.config.model_dump())
 
-    def save(self, result: Unlearned, folder: Path, identity: str) -> None:
+    def save(self, result: Unlearned, folder: Path) -> None:
         """Leave the unlearned model as a folder of diffusers."""
-        del identity
         with quiet():
             write_folder(folder / PIPELINE, self._pipeline(result.model).save_pretrained)
 

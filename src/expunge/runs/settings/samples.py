@@ -246,9 +246,9 @@ class SampleSetting:
         )
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
-    def save(self, result: Unlearned, folder: Path, identity: str) -> None:
+    def save(self, result: Unlearned, folder: Path) -> None:
         """Leave the weights of the unlearned model in the folder of a run."""
-        save_weights(result.model, folder / MODEL, {"identity": identity})
+        save_weights(result.model, folder / MODEL)
 
     def needed_bytes(self) -> int:
         """Results, references, and a checkpoint with its successor."""

@@ -4,11 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 
-from ...core.checkpoint import write_whole
 from ...core.checks import check_choice
+from ...core.storage.tensors import read_or_none, write_tensors
 from ...core.unlearn import model_digest
 from ...data import LatentSet, decode_latents, encode_images, load_source
 from ...data.images.image_set import ImageSet
@@ -115,11 +114,10 @@ def kept_latents(autoencoder: Any, images: ImageSet, cache: Path) -> torch.Tenso
     """Latents of images (N, ...), from ``cache`` if they were computed before."""
     key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}"
     path = cache / f"{key}.safetensors"
-    if path.is_file():
-        return safetensors.torch.load_file(path)["latents"]
+    if (known := read_or_none(path)) is not None:
+        return known[0]["latents"]
     latents = encode_images(autoencoder, images.images)
-    payload = safetensors.torch.save({"latents": latents.contiguous()})
-    write_whole(path, payload)
+    write_tensors(path, {"latents": latents.contiguous()}, {})
     return latents
 
 
@@ -129,12 +127,11 @@ def through_autoencoder(
     """Images as they come back from their latents, kept in ``cache`` like those."""
     key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}-decoded"
     path = cache / f"{key}.safetensors"
-    if path.is_file():
-        pixels = safetensors.torch.load_file(path)["images"]
+    if (known := read_or_none(path)) is not None:
+        pixels = known[0]["images"]
     else:
         pixels = decode_latents(autoencoder, latents)
-        payload = safetensors.torch.save({"images": pixels.contiguous()})
-        write_whole(path, payload)
+        write_tensors(path, {"images": pixels.contiguous()}, {})
     return ImageSet(
         pixels,
         images.labels,

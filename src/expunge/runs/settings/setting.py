@@ -139,7 +139,7 @@ class Setting(Protocol):
         """Names the result of the run; ``start`` is the digest of the model to unlearn from."""
         ...
 
-    def save(self, result: Unlearned, folder: Path, identity: str) -> None:
+    def save(self, result: Unlearned, folder: Path) -> None:
         """Leave the unlearned model in the folder of a run."""
         ...
 

@@ -1,50 +1,14 @@
 """A run's state on disk, so that a killed run goes on where it stopped."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import torch
-
-from .errors import InputError
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write`` with a temporary path beside ``path``, then rename it.
-
-    Readers see the old file or the new one, never half of it, even after a power cut.
-
-    Raises:
-        InputError: If the folder cannot be written or the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
-        raise InputError(
-            f"cannot write {path}: {error}; choose a folder that is writable and has space left"
-        ) from error
-
-
-def write_whole(path: str | Path, content: str | bytes) -> None:
-    """Write a file of text (UTF-8) or bytes, whole or not at all.
-
-    Raises:
-        InputError: As of ``write_atomically``.
-    """
-    payload = content.encode() if isinstance(content, str) else content
-
-    def write(target: Path) -> None:
-        target.write_bytes(payload)
-
-    write_atomically(Path(path), write)
+from ..errors import InputError
+from .files import remove_leftovers, write_atomically
+from .states import read_state, write_state
+from .tensors import DamagedFileError
 
 
 @dataclass(frozen=True)
@@ -86,38 +50,36 @@ class CheckpointStore:
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Replace the state called ``name`` in one atomic step."""
-        payload = {"request": self.request, "state": state}
-        write_atomically(self._path(name), lambda path: torch.save(payload, path))
+        write_atomically(self._path(name), lambda path: write_state(path, self.request, state))
 
     def load(self, name: str) -> dict[str, Any] | None:
         """The state called ``name``, or None if there is none.
 
         Raises:
-            InputError: If it is unreadable or belongs to another request.
+            InputError: If it is damaged or belongs to another request.
         """
         path = self._path(name)
         if not path.exists():
             return None
         try:
-            payload = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
+            request, state = read_state(path)
+        except DamagedFileError as error:
             raise InputError(
-                f"cannot read the checkpoint {path}: {error}; delete it to start again"
+                f"the checkpoint {path} is damaged ({error}); delete it to start again"
             ) from error
-        if payload["request"] != self.request:
+        if request != self.request:
             raise InputError(
-                f"the checkpoint {path} belongs to another model, data, method or seed; "
+                f"the checkpoint {path} belongs to another model, data, request, method or seed; "
                 "use another output folder, or delete it to start again"
             )
-        state: dict[str, Any] = payload["state"]
         return state
 
     def clear(self) -> None:
         """Delete every state; a finished run needs none."""
         for path in self.folder.glob("*.checkpoint"):
             path.unlink()
-        for path in self.folder.glob(".*.checkpoint.*.tmp"):
-            path.unlink()
+        if self.folder.is_dir():
+            remove_leftovers(self.folder)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.checkpoint"

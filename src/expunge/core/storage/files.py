@@ -1,0 +1,78 @@
+"""Files that are there whole or not at all, and JSON that does not overwhelm its reader."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from ..errors import ResourceError
+
+_DIGITS = 20
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Call ``write`` with a temporary path beside ``path``, then rename it.
+
+    Readers see the old file or the new one, never half of it, even after a power cut.
+
+    Raises:
+        ResourceError: If the folder cannot be written or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:  # as which safetensors reports a full disk
+        raise ResourceError(
+            f"cannot write {path}: {error}; choose a folder that is writable and has space left"
+        ) from error
+    finally:  # an interruption, too, leaves no half file
+        if path.parent.is_dir():
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete half-written files of processes that were killed; nobody else may be writing."""
+    for path in folder.rglob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: If it is no JSON, is nested too deep, or has whole numbers beyond 64 bits.
+    """
+    try:
+        return json.loads(text, parse_int=_whole_number)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def write_whole(path: str | Path, content: str | bytes) -> None:
+    """Write a file of text (UTF-8) or bytes, whole or not at all.
+
+    Raises:
+        InputError: As of ``write_atomically``.
+    """
+    payload = content.encode() if isinstance(content, str) else content
+
+    def write(target: Path) -> None:
+        target.write_bytes(payload)
+
+    write_atomically(Path(path), write)
