@@ -1,16 +1,19 @@
 """The disjoint sets that every method and metric speaks about."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import Subset, default_collate
+from torch.utils.data import DataLoader, Subset
 
-from .capabilities.data import DivisibleSet, TableSet, makes_batches
+from .capabilities.data import DivisibleSet, TableSet, format_of, makes_batches
 from .errors import DataError
+from .items import collated
 
 
 class Split(StrEnum):
@@ -35,8 +38,11 @@ class UnlearningData:
         validation: Held-out samples that methods may read (their stopping rules do).
         test: Held-out samples that only metrics read (D_t).
 
+    A ``DataLoader`` stands for its data set, with a warning. Retained samples that are to be
+    forgotten, too, are refused where both sets show the same one.
+
     Raises:
-        DataError: If a set has no length or the forget or retain set is empty.
+        DataError: If a set has no length, the forget or retain set is empty, or they overlap.
     """
 
     forget: Any
@@ -46,7 +52,8 @@ class UnlearningData:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            dataset = getattr(self, field.name)
+            dataset = plain_set(getattr(self, field.name), field.name)
+            object.__setattr__(self, field.name, dataset)  # frozen for everybody else
             needed = field.name in (Split.FORGET, Split.RETAIN)
             if dataset is None and not needed:
                 continue
@@ -57,6 +64,7 @@ class UnlearningData:
                 )
             if len(dataset) == 0:
                 raise DataError(_EMPTY.get(field.name, f"the {field.name} set is empty"))
+        _check_disjoint(self)
 
     @classmethod
     def split(
@@ -69,10 +77,23 @@ class UnlearningData:
     ) -> "UnlearningData":
         """Divide a training set into the positions to forget and all the others.
 
+        Args:
+            train: The training set, of N samples.
+            forget: Positions (K,), or a mask of N booleans.
+            validation: Held-out samples that methods may read.
+            test: Held-out samples that only metrics read.
+
         Raises:
-            DataError: If a position occurs twice, is out of range, or none is left.
+            DataError: If a position is no whole number, occurs twice or is out of range, or
+                none is left.
         """
-        chosen = torch.as_tensor(forget, dtype=torch.long).flatten()
+        train = plain_set(train, "training")
+        if not hasattr(train, "__len__"):
+            raise DataError(
+                f"expected the training set to be a map-style data set with a length, got "
+                f"{type(train).__name__}"
+            )
+        chosen = as_positions(forget, len(train))
         if chosen.numel() == 0:
             raise DataError(_EMPTY["forget"])
         if len(set(chosen.tolist())) != len(chosen):
@@ -105,6 +126,84 @@ _EMPTY = {
 }
 
 
+def as_positions(forget: Any, size: int) -> Tensor:
+    """Positions (K,) int64 from whole numbers or from a mask of ``size`` booleans.
+
+    Raises:
+        DataError: If they are anything else.
+    """
+    if isinstance(forget, str | bytes | set | frozenset | Mapping):
+        raise DataError(
+            f"expected positions as a list or tensor of whole numbers, or a mask of booleans, got "
+            f"{type(forget).__name__}; ids and names are resolved by expunge.select_forget"
+        )
+    try:
+        given = torch.as_tensor(np.asarray(forget))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            "expected positions as a list or tensor of whole numbers, or a mask of booleans "
+            f"({error})"
+        ) from error
+    if given.dtype == torch.bool:
+        if tuple(given.shape) != (size,):
+            raise DataError(
+                f"expected a mask of {size} booleans, one per training sample, got the shape "
+                f"{tuple(given.shape)}"
+            )
+        return given.nonzero().flatten()
+    flat = given.flatten()
+    if flat.is_complex() or (flat.is_floating_point() and bool((flat != flat.round()).any())):
+        raise DataError(f"expected whole numbers as positions, got {flat[flat != flat.round()][0]}")
+    return flat.cpu().long()
+
+
+def plain_set(dataset: Any, name: str) -> Any:
+    """The set that a loader reads, and a Hugging Face table whose rows are mappings."""
+    if isinstance(dataset, DataLoader):
+        warnings.warn(
+            f"the {name} set is a DataLoader: its data set is taken, and its batch size, order "
+            "and sampler are not",
+            stacklevel=4,
+        )
+        dataset = dataset.dataset
+    if isinstance(dataset, TableSet) and format_of(dataset) in ("arrow", "pandas", "polars"):
+        return dataset.with_format(None)
+    return dataset
+
+
+def _check_disjoint(data: UnlearningData) -> None:
+    """Raise if two of the sets show the same sample of one set; sets of others are not compared."""
+    names = [field.name for field in fields(data) if getattr(data, field.name) is not None]
+    for place, one in enumerate(names):
+        for other in names[place + 1 :]:
+            count = _shared(getattr(data, one), getattr(data, other))
+            if count and (one, other) != ("validation", "test"):
+                raise DataError(
+                    f"{count} samples are in the {one} set and in the {other} set; divide the "
+                    "training set with UnlearningData.split, and hold out others"
+                )
+
+
+def _shared(one: Any, other: Any) -> int:
+    """How many samples two views of one set share, as far as they are views."""
+    if one is other:
+        return len(one)
+    (first, rows), (second, places) = _view(one), _view(other)
+    if first is not second:
+        return 0
+    return len(set(range(len(first)) if rows is None else rows)
+               & set(range(len(second)) if places is None else places))  # fmt: skip
+
+
+def _view(dataset: Any) -> tuple[Any, list[int] | None]:
+    rows: list[int] | None = None
+    while type(dataset) is Subset:
+        own = [int(row) for row in dataset.indices]
+        rows = own if rows is None else [own[row] for row in rows]
+        dataset = dataset.dataset
+    return dataset, rows
+
+
 def take(dataset: Any, indices: Tensor) -> Any:
     """Samples of ``dataset`` at ``indices`` (1-D int64), by its own fast way if any."""
     if isinstance(dataset, DivisibleSet):
@@ -132,7 +231,7 @@ def fetch(
     """
     if makes_batches(dataset):
         return _to(dataset.batch(indices, generator), device)
-    return _to(default_collate([dataset[i] for i in indices.tolist()]), device)
+    return _to(collated(dataset, indices.tolist()), device)
 
 
 def _to(batch: Any, device: torch.device | str) -> Any:

@@ -12,7 +12,7 @@ from torch import nn
 
 from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
 from .data import Split, UnlearningData, fetch
-from .errors import InputError, ModelError
+from .errors import DataError, InputError, ModelError
 from .fingerprints import content_digest
 from .guard import (
     Guard,
@@ -181,8 +181,11 @@ def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Ta
     device = next(model.parameters()).device
     with isolated_randomness(), torch.no_grad():
         for split in (Split.FORGET, Split.RETAIN):
-            task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
-            labels = task.labels(getattr(data, split))
+            try:
+                task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
+                labels = task.labels(getattr(data, split))
+            except DataError as error:
+                raise DataError(f"in the {split} set: {error}") from error
             if labels is None and NamesLabels in needs_of(method):
                 raise InputError(lacking(method.name, NamesLabels, task))
             if labels is not None and isinstance(task, ChecksLabels):

@@ -20,12 +20,12 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
         DataError: If it is neither a pair nor a mapping with known keys.
     """
     if isinstance(batch, list | tuple) and len(batch) >= 2:
-        return batch[0], batch[1]
+        return _input(batch[0]), _flat(batch[1])
     if isinstance(batch, Mapping):
         inputs = next((batch[key] for key in INPUT_KEYS if key in batch), None)
         labels = next((batch[key] for key in LABEL_KEYS if key in batch), None)
         if inputs is not None and labels is not None:
-            return inputs, labels
+            return inputs, _flat(labels)
         raise DataError(
             f"expected a batch with an input ({', '.join(INPUT_KEYS)}) and a label "
             f"({', '.join(LABEL_KEYS)}), got keys {sorted(batch)}; rename the columns"
@@ -34,6 +34,22 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
         f"expected batches of (inputs, labels), got {type(batch).__name__}; "
         "let the data set return a pair or a mapping"
     )
+
+
+def _input(inputs: Any) -> Any:
+    if isinstance(inputs, Tensor) and inputs.ndim == 1 and not inputs.is_floating_point():
+        raise DataError(
+            "expected the input as the first part of an item, got one whole number per sample, as "
+            "of sets that return (index, input, label); return (input, label) instead"
+        )
+    return inputs
+
+
+def _flat(labels: Any) -> Any:
+    """Whole numbers (B, 1) as (B,), as tables of columns have them."""
+    if isinstance(labels, Tensor) and labels.ndim == 2 and labels.shape[1] == 1:
+        return labels if labels.is_floating_point() else labels[:, 0]
+    return labels
 
 
 def with_inputs(batch: Batch, inputs: Tensor) -> Batch:

@@ -1,18 +1,78 @@
 """Supervised classification with cross-entropy."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from ..core.capabilities import label_column, logits_in
+from ..core.capabilities import label_column, logits_in, transforms_labels
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
-from ..core.hyperparameters import Count, Positive, validated
+from ..core.hyperparameters import Positive, validated
 from ..core.task import Batch
 from .batches import unpack
+
+
+def class_numbers(labels: Any, start: int = 0) -> Tensor:
+    """Labels of a batch as numbers of classes, int64 (B,); whole floats are taken for such.
+
+    Args:
+        labels: As a set gives them.
+        start: Position of the first of them, for messages.
+
+    Raises:
+        DataError: If they are texts, shares, several per sample, or between two numbers.
+    """
+    if not isinstance(labels, Tensor):
+        first = next(iter(labels), None) if isinstance(labels, list | tuple) else labels
+        raise DataError(
+            f"expected numbers of classes as labels, got {type(first).__name__} at position "
+            f"{start}, {first!r}; number the classes from 0 in the data set"
+        )
+    if labels.ndim != 1:
+        raise DataError(
+            f"expected one label per sample, shape (B,), got {tuple(labels.shape)}: soft labels, "
+            "several labels per sample and one-hot rows are no classes; give argmax(1) of one-hot "
+            "rows, or a task of your own ([task] name)"
+        )
+    if labels.is_floating_point():
+        broken = (labels != labels.round()).nonzero().flatten()
+        if len(broken):
+            at = int(broken[0])
+            raise DataError(
+                f"expected numbers of classes as labels, got {float(labels[at])} at position "
+                f"{start + at}; use the task Regression for numbers that are no classes"
+            )
+    return labels.long()
+
+
+def _column(column: Any) -> Any:
+    try:
+        return torch.as_tensor(column)
+    except (TypeError, ValueError, RuntimeError):  # texts, say
+        return list(column)
+
+
+def _advice(output: Any, size: int) -> str:
+    """What a net returned in the place of logits, and what to do about it."""
+    if not isinstance(output, Tensor):
+        return (
+            f"{type(output).__name__}; wrap the model so that it returns the logits alone, or a "
+            'mapping or record with "logits"'
+        )
+    found = tuple(output.shape)
+    if found in ((size,), (size, 1)):
+        return (
+            f"{found}, one number per sample: for two classes with one logit z, wrap the model "
+            "so that it returns torch.cat([-z, z], 1) / 2, and use num_classes = 2"
+        )
+    return f"{found}; give the model and the task the number of classes of the data"
+
+
+Classes = Annotated[int, Ge(2)]
 
 
 @dataclass(frozen=True)
@@ -26,7 +86,7 @@ class Classification:
             model that never saw a class reaches about 13 on CIFAR-10.
     """
 
-    num_classes: Count
+    num_classes: Classes
     loss_ceiling: Positive = 20.0
 
     def logits(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -45,13 +105,11 @@ class Classification:
         logits = logits_in(model(inputs))
         expected = (len(labels), self.num_classes)
         if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
-            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ModelError(
                 f"expected logits of shape {expected} for num_classes = "
-                f"{self.num_classes}, got {found}; give the model and the task the "
-                "number of classes of the data"
+                f"{self.num_classes}, got {_advice(logits, len(labels))}"
             )
-        return logits.float(), labels
+        return logits.float(), class_numbers(labels)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy of each sample, in nats, shape (B,)."""
@@ -65,10 +123,12 @@ class Classification:
 
     def labels(self, dataset: Any) -> Tensor:
         """Label of each sample, int64 (N,); read from the set's own column if it has one."""
-        if (column := label_column(dataset)) is not None:
-            return torch.as_tensor(column).long()
+        if (column := label_column(dataset)) is not None and not transforms_labels(dataset):
+            return class_numbers(_column(column))
         parts = torch.arange(len(dataset)).split(1000)
-        return torch.cat([unpack(fetch(dataset, part))[1].long() for part in parts])
+        return torch.cat(
+            [class_numbers(unpack(fetch(dataset, part))[1], int(part[0])) for part in parts]
+        )
 
     def check_labels(self, labels: Tensor) -> None:
         """Raise unless all labels lie in 0 … C - 1.

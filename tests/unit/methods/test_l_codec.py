@@ -209,7 +209,13 @@ def test_what_cannot_be_done_is_said(blob_model, blobs, task):
     words = TensorDataset(torch.tensor([[1], [2], [0]]), torch.tensor([0, 1, 2]))
     net = nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(4, 3))
     with pytest.raises(InputError, match=r"floating tensor.*got torch\.int64"):
-        unlearn(net, UnlearningData(words, words), LCODEC(**SMALL), task=task, guard=LENIENT)
+        unlearn(
+            net,
+            UnlearningData(words, TensorDataset(*words.tensors)),
+            LCODEC(**SMALL),
+            task=task,
+            guard=LENIENT,
+        )
     bare = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4))
     with pytest.raises(ModelError, match=r"nn\.Linear or convolutional layer"):
         row_layers(bare)

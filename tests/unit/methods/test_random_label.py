@@ -136,7 +136,7 @@ def test_a_task_without_labels_is_refused(blob_model, blobs):
 def test_a_single_label_leaves_no_wrong_one(task):
     same = TensorDataset(torch.zeros(8, 4), torch.ones(8, dtype=torch.long))
     with pytest.raises(InputError, match=r"at least 2 different labels, got only \[1\]"):
-        Mixed(task, UnlearningData(same, same), Run(0))
+        Mixed(task, UnlearningData(same, TensorDataset(*same.tensors)), Run(0))
 
 
 @pytest.mark.parametrize(

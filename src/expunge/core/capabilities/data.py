@@ -150,6 +150,13 @@ def _takes_indices(kind: type) -> bool:
 _REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
+def format_of(dataset: TableSet) -> str | None:
+    """In what form a table gives its rows: ``"torch"``, ``"arrow"``, …; None for plain values."""
+    found = getattr(dataset, "format", None)
+    kind = found.get("type") if isinstance(found, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
 def label_column(dataset: Any, of_length: int | None = None) -> Any | None:
     """The column ``labels`` or ``targets`` (N) that a set keeps, if any; not a method of it."""
     for name in ("labels", "targets"):

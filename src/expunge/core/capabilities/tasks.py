@@ -1,5 +1,6 @@
 """What some tasks can do beyond ``Task``: logits, ceilings, checks, conditions."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
@@ -145,5 +146,7 @@ def bounded_loss(task: Task, model: nn.Module, batch: Batch) -> Bounded:
 
 
 def logits_in(output: Any) -> Any:
-    """The logits in what a net returned: models of Hugging Face return a record with them."""
+    """The logits in what a net returned: some return a record or a mapping with them."""
+    if isinstance(output, Mapping) and "logits" in output:
+        return output["logits"]
     return getattr(output, "logits", output)
