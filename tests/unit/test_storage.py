@@ -9,8 +9,8 @@ import torch
 from torch.utils.data import Subset, TensorDataset
 
 from expunge.core import InputError, ResourceError
-from expunge.core.fingerprints import content_digest
 from expunge.core.storage.checkpoints import CheckpointStore
+from expunge.core.storage.contents import content_digest
 from expunge.core.storage.files import write_atomically
 from expunge.core.storage.states import read_state, write_state
 from expunge.core.storage.tensors import DamagedFileError, read_or_none, read_tensors, write_tensors

@@ -13,7 +13,6 @@ from torch import nn
 from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
 from .data import Split, UnlearningData, fetch
 from .errors import DataError, InputError, ModelError
-from .fingerprints import content_digest
 from .guard import (
     Guard,
     Health,
@@ -25,10 +24,12 @@ from .guard import (
 from .isolation import isolated_randomness
 from .memory import PeakMemory, memory_advice
 from .method import Method, needs_of, required_sets
+from .norms import steady_norms, without_hooks
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
 from .schemas.record import Notice
 from .storage.checkpoints import CheckpointStore
+from .storage.contents import content_digest
 from .task import Task
 
 _KNOBS = (
@@ -120,7 +121,8 @@ def unlearn(
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
         )
-        result = method(private.train(), precise, data, run).eval()
+        with steady_norms(private):
+            result = without_hooks(method(private.train(), precise, data, run).eval())
         seconds = run.seconds
         check_finite(result)
         after = guard.measure(result, precise, data, device)

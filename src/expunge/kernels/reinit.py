@@ -88,7 +88,9 @@ def reset_model(model: nn.Module, seed: int) -> None:
     """Forget all training: every module's own ``reset_parameters``, children first.
 
     Running statistics are reset with it. A model of Hugging Face, whose modules have no such
-    method, is built anew from its config. The global generators are left as they were.
+    method, is built anew from its config. What is frozen keeps its bits: parameters that take no
+    gradient, and the buffers of modules that have no other. The global generators are left as
+    they were.
 
     Args:
         model: Changed in place.
@@ -102,10 +104,12 @@ def reset_model(model: nn.Module, seed: int) -> None:
         built: Any = type(model)
         with _seeded_randomness(seed):
             fresh: nn.Module = built(copy.deepcopy(model.config))
-        model.load_state_dict(fresh.state_dict())
+        kept = _frozen(model)
+        model.load_state_dict({**fresh.state_dict(), **kept})
         return
+    kept = {name: value.clone() for name, value in _frozen(model).items()}
     for path, module in model.named_modules():
-        if _has_parameters(module) and _reset_of(module) is None:
+        if _is_trainable(module) and _reset_of(module) is None:
             held = ", ".join(name for name, _ in module.named_parameters(recurse=False))
             raise ModelError(
                 f"expected reset_parameters() on every module that holds parameters; "
@@ -117,12 +121,31 @@ def reset_model(model: nn.Module, seed: int) -> None:
     with _seeded_randomness(seed):
         for module in reversed(list(model.modules())):
             _reset(module)
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if name in kept:
+                value.copy_(kept[name])
     for name, parameter in model.named_parameters():
         if _spoilt(parameter):
             raise ModelError(
                 f"reset_parameters() did not give {name} new values; "
                 "pass a factory that builds the model anew"
             )
+
+
+def _frozen(model: nn.Module) -> dict[str, Tensor]:
+    """Frozen parameters, and the buffers of modules that have parameters and all frozen."""
+    found = {name: one.detach() for name, one in model.named_parameters() if not one.requires_grad}
+    for path, module in model.named_modules():
+        if _has_parameters(module) and not _is_trainable(module):
+            for name, buffer in module.named_buffers(recurse=False):
+                found[f"{path}.{name}" if path else name] = buffer
+    own = model.state_dict()
+    return {name: value for name, value in found.items() if name in own}
+
+
+def _is_trainable(module: nn.Module) -> bool:
+    return any(one.requires_grad for one in module.parameters(recurse=False))
 
 
 def _draw(model: nn.Module, scheme: Scheme, generator: Generator) -> Iterator[tuple[str, Tensor]]:

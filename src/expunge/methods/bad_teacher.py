@@ -1,5 +1,6 @@
 """Bad Teacher: learn D_f from a net that knows nothing, the rest from the original."""
 
+import copy
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -106,10 +107,11 @@ class BadTeacher:
 
 def _untrained(model: nn.Module, run: Run) -> nn.Module:
     """The incompetent teacher: the same net as if it had just been built."""
-    teacher = frozen_copy(model)
+    # All of it: a frozen part would know what it was trained on.
+    teacher = copy.deepcopy(model).requires_grad_(True)
     # Not the run's seed itself, with which the original may have been initialised.
     reset_model(teacher, derive_seed(run.seed, "incompetent teacher"))
-    return teacher
+    return teacher.eval().requires_grad_(False)
 
 
 def _join(first: Batch, second: Batch) -> Any:

@@ -12,12 +12,13 @@ from torch import nn
 
 from ..core.capabilities import ChecksLabels, ChecksSets
 from ..core.data import fetch
-from ..core.fingerprints import content_digest
 from ..core.guard import check_finite
 from ..core.isolation import isolated_randomness
+from ..core.norms import steady_norms
 from ..core.precision import with_precision
 from ..core.run import Log, Run
 from ..core.storage.checkpoints import CheckpointStore
+from ..core.storage.contents import content_digest
 from ..core.task import Task
 from ..core.unlearn import model_digest
 from .optimizers import is_adaptive, optimizer_for
@@ -98,7 +99,8 @@ def train(
         private.eval()
         with torch.no_grad():
             task.loss(private, fetch(dataset, torch.arange(1), device=place))
-        fit(private, dataset, recipe, with_precision(task, precision, place), run)
+        with steady_norms(private):
+            fit(private, dataset, recipe, with_precision(task, precision, place), run)
     check_finite(private)
     if store:
         store.clear()

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from .capabilities.data import FingerprintedSet
-from .isolation import isolated_randomness, seed_everything
+from ..capabilities.data import FingerprintedSet
+from ..isolation import isolated_randomness, seed_everything
 
 _READ = 10_000  # items of a set without a fingerprint of its own; spread evenly if there are more
 
