@@ -133,7 +133,7 @@ def test_methods_and_citations(expunge) -> None:
 
 
 def test_a_refused_result_is_exit_code_1_and_says_what_to_change(config, expunge, tmp_path) -> None:
-    words = ("--set", "method={name='gradient-ascent', lr=0.5, epochs=20}")
+    words = ("--set", "method={name='gradient-ascent', lr=1000, epochs=20}")
     result = expunge("unlearn", config, "--out", "out", *words)
     assert result.code == 1
     assert "the original model is unchanged. Use a smaller learning rate" in result.err

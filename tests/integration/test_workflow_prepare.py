@@ -123,7 +123,9 @@ def test_bad_samples_are_named_with_set_and_position() -> None:
     with pytest.raises(DataError, match=r"in the test set: expected labels between 0 and 1, got 5"):
         check_dataset("test", TensorDataset(inputs, labels * 5), task)
     ragged = [(torch.zeros(3), 0), (torch.zeros(4), 1)]
-    with pytest.raises(DataError, match="0 to 1 of the train set do not form a batch"):
+    with pytest.raises(
+        DataError, match="in the train set: items 0 to 1 of the list do not form a batch"
+    ):
         check_dataset("train", ragged, task)
 
 

@@ -161,7 +161,7 @@ def test_given_weights_are_used_as_they_are(finished, make_config, tmp_path) -> 
 
 
 def test_a_refused_result_keeps_the_original_and_nothing_else(make_config, tmp_path) -> None:
-    destroy = ("method.name=gradient-ascent", "method.lr=0.5", "method.epochs=20")
+    destroy = ("method.name=gradient-ascent", "method.lr=1000", "method.epochs=20")
     with pytest.raises(GuardError, match="original model is unchanged"):
         run_unlearn(make_config(*destroy), tmp_path / "out")
     assert names(tmp_path / "out") == {"original.safetensors", "salt"}

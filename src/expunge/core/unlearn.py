@@ -121,8 +121,7 @@ def unlearn(
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
         )
-        with steady_norms(private):
-            result = without_hooks(method(private.train(), precise, data, run).eval())
+        result = _carry_out(method, private, precise, data, run)
         seconds = run.seconds
         check_finite(result)
         after = guard.measure(result, precise, data, device)
@@ -145,6 +144,13 @@ def unlearn(
         history=run.history,
         warnings=[] if has_changed(before, after) else [unchanged_notice(before, after)],
     )
+
+
+def _carry_out(
+    method: Method, model: nn.Module, task: Task, data: UnlearningData, run: Run
+) -> nn.Module:
+    with steady_norms(model):
+        return without_hooks(method(model.train(), task, data, run).eval())
 
 
 def model_digest(model: nn.Module) -> str:

@@ -1,7 +1,7 @@
 """Data from the user's own code: ``package.module:factory``."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,12 @@ _FIRST = "train/0"  # of ids that are made up from rows
 
 
 def load_factory(
-    source: str, reading: Reading, arguments: Mapping[str, Any], *, labelled: bool | None = True
+    source: str,
+    reading: Reading,
+    arguments: Mapping[str, Any],
+    *,
+    labelled: bool | None = True,
+    check: Callable[[Reading, Any, Any], Reading] | None = None,
 ) -> Bundle:
     """Call ``package.module:factory`` and bring what it returns into a ``Bundle``.
 
@@ -36,6 +41,7 @@ def load_factory(
     "validation" and "test", or a pair (train, test). Sets of images in bytes, or floats
     that are bytes over 255, become ``ImageSet`` and reach the model as they did before;
     all others stay as they are, wrapped so that every sample keeps its position as id.
+    ``check`` says how to read what was found.
 
     Raises:
         DataError: If it cannot be imported or called, or returns something else.
@@ -44,6 +50,8 @@ def load_factory(
     if isinstance(made, Bundle):
         return made
     found = _as_sets(made)
+    if check is not None:
+        reading = check(reading, found.get("validation"), found.get("test"))
     if labelled is None:
         labelled = _has_labels(found["train"])
     if not labelled:

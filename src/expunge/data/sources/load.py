@@ -3,22 +3,20 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from ...core.checks import did_you_mean
 from ...core.errors import DataError, InputError
 from ..bundle import Bundle
-from ..images.decode import resize_images
 from .assemble import assemble
+from .digits import collect_digits
 from .factories import load_factory
 from .folders import collect_folder
 from .hub import collect_hub, collect_parquet, collect_saved, may_download
-from .raw import Collection, Raw, fixed_order, stratified_share
-from .reading import parse_reading
+from .raw import Collection
+from .reading import Reading, parse_reading
 
 __all__ = ["SOURCES", "Bundle", "Source", "load_source"]
 
@@ -104,6 +102,7 @@ def load_source(
     arguments: Mapping[str, Any] | None = None,
     validation_from_test: float = 0.0,
     labelled: bool | None = True,
+    trained_elsewhere: bool = False,
 ) -> Bundle:
     """Load a data set and divide it in the one way that is fixed for it.
 
@@ -137,6 +136,10 @@ def load_source(
         labelled: False if targets are no classes (regression): a factory's sets are then
             taken as they are, and ``num_classes`` is the number of targets of a sample.
             None: as the first target of the training set is, a whole number being a class.
+        trained_elsewhere: Whether a model was trained on these data by somebody who alone knows
+            which samples it saw. Then nothing of the training file is held out, whatever
+            ``validation`` says: half of the test file is the validation set instead, unless there
+            is a file of one.
 
     Raises:
         InputError: If an argument is wrong; DataError if the data are missing or broken.
@@ -145,23 +148,47 @@ def load_source(
         image_size=image_size, validation=validation, validation_from_test=validation_from_test,
         test=test, limit=limit, mean=mean, std=std, augment=augment,
     )  # fmt: skip
+    if trained_elsewhere:
+        reading = reading.model_copy(update={"validation": 0.0, "validation_from_test": 0.5})
     arguments = dict(arguments or {})
     if source == "digits":  # has no files, so its test file is made here
         _check_arguments(source, arguments)
-        found = _digits(None if path is None else Path(path), 0.3 if test is None else test)
+        if path is not None:
+            raise InputError("path does not apply to digits, which come with scikit-learn")
+        found = _described(collect_digits(0.3 if test is None else test), SOURCES["digits"])
         return assemble(found, reading.model_copy(update={"test": None}))
     if source in SOURCES or source.startswith("hf:"):
         _check_arguments(source, arguments)
         found = _collect(source, None if path is None else Path(path).expanduser(), arguments)
+        if trained_elsewhere:
+            reading = _only_test(source, reading, found.validation, found.test)
         return assemble(found, reading)
     if ":" in source:
         if path is not None:
             raise InputError(f"path does not apply to {source}; give it in arguments")
-        return load_factory(source, reading, arguments, labelled=labelled)
+        check = partial(_only_test, source) if trained_elsewhere else None
+        return load_factory(source, reading, arguments, labelled=labelled, check=check)
     raise InputError(
         f"expected source to be one of {', '.join(SOURCES)}, hf:user/name, or "
         f"package.module:factory; got {source!r}{did_you_mean(source, SOURCES)}"
     )
+
+
+def _only_test(source: str, reading: Reading, validation: object, test: object) -> Reading:
+    """How to read where no sample of the training file counts as held out.
+
+    Raises:
+        DataError: If there is nothing else.
+    """
+    if test is None:
+        raise DataError(
+            f"the weights were trained elsewhere, so nobody here knows which samples of {source} "
+            "they never saw, and there is no test set: add one, or say how its samples were held "
+            "out, e.g. data.test = 0.2 and data.validation = 0.1 if they were divided by expunge"
+        )
+    if validation is None:
+        return reading
+    return reading.model_copy(update={"validation_from_test": 0.0})
 
 
 def _check_arguments(source: str, arguments: Mapping[str, Any]) -> None:
@@ -249,28 +276,3 @@ def _described(found: Collection, known: Source) -> Collection:
     return replace(
         found, known_rows=True, mean=known.mean, std=known.std, shift=known.shift, flip=known.flip
     )
-
-
-def _digits(path: Path | None, share: float) -> Collection:
-    """scikit-learn's digits, values 0 ... 16 as 0 ... 255; ``share`` of each is the test file."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (slow to import)
-
-    if path is not None:
-        raise InputError("path does not apply to digits, which come with scikit-learn")
-    bunch = load_digits()
-    images = torch.from_numpy(bunch.images * (255 / 16)).round().to(torch.uint8)[:, None]
-    labels = torch.from_numpy(bunch.target).long()
-    names = [str(row) for row in range(len(labels))]
-    held = stratified_share(labels, fixed_order(names, "digits", "test"), share)
-    classes = list(SOURCES["digits"].classes or ())
-    train = _raw_digits(images[~held], labels[~held], "train/", classes)
-    test = _raw_digits(images[held], labels[held], "test/", classes)
-    return _described(Collection("digits", train, test=test), SOURCES["digits"])
-
-
-def _raw_digits(images: Tensor, labels: Tensor, prefix: str, classes: list[str]) -> Raw:
-    def decode(rows: Tensor, image_size: int | None) -> Tensor:
-        chosen = images[rows]
-        return chosen if image_size is None else resize_images(chosen, image_size)
-
-    return Raw([f"{prefix}{row}" for row in range(len(labels))], labels, decode, classes)

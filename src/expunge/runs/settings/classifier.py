@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ from ...data import Bundle, load_source, plant_canaries
 from ...models import Network, build_network, check_network, load_weights
 from ...tasks import Classification, Regression
 from ...tasks.batches import unpack
+from ..models import metadata
 from .input_checks import check_dataset, check_image_size
 from .loaded import Loaded, ModelSize, find_device
 
@@ -31,7 +33,7 @@ def load_classifier(config: Config) -> Loaded:
         InputError: If either cannot be had, or they do not fit together.
     """
     device = find_device(config.device)
-    bundle = load_bundle(config)
+    bundle = _bundle_for(config)
     task = build_task(config, bundle)
     network = _network(config, bundle, config.seed)
     check_image_size(network, bundle)
@@ -74,7 +76,23 @@ def build_task(config: Config, bundle: Bundle) -> Task:
     return task
 
 
-def load_bundle(config: Config) -> Bundle:
+def _bundle_for(config: Config) -> Bundle:
+    """The data as the model has seen them.
+
+    What a model that was trained elsewhere never saw is known to its owner alone. Without a
+    split in the config, its training file is therefore not divided; weights that expunge
+    trained tell by the fingerprint in their file that they go with its own division.
+    """
+    bundle = load_bundle(config)
+    is_told = {"validation", "validation_from_test", "test"} & config.data.model_fields_set
+    if config.model.weights is None or is_told:
+        return bundle
+    if metadata(Path(config.model.weights)).get("data") == bundle.fingerprint():
+        return bundle
+    return load_bundle(config, trained_elsewhere=True)
+
+
+def load_bundle(config: Config, *, trained_elsewhere: bool = False) -> Bundle:
     """The data of a config, with canaries planted if it asks for them."""
     data = config.data
     bundle = load_source(
@@ -90,6 +108,7 @@ def load_bundle(config: Config) -> Bundle:
         arguments=data.arguments,
         validation_from_test=data.validation_from_test,
         labelled={"classification": True, "regression": False}.get(config.task.name),
+        trained_elsewhere=trained_elsewhere,
     )
     return bundle if data.canaries is None else plant_canaries(bundle, data.canaries)
 

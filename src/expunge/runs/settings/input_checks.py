@@ -59,11 +59,8 @@ def check_image_size(network: Network, bundle: Bundle) -> None:
 def _check_finite(name: str, dataset: Any, indices: torch.Tensor) -> None:
     try:
         inputs, _ = unpack(fetch(dataset, indices))
-    except RuntimeError as error:
-        raise DataError(
-            f"the samples {int(indices[0])} to {int(indices[-1])} of the {name} set do not form "
-            f"a batch: {error}; give all images one size (data.image_size)"
-        ) from error
+    except DataError as error:
+        raise DataError(f"in the {name} set: {error}") from error
     bad = (~torch.isfinite(inputs.flatten(1)).all(1)).nonzero().flatten()
     if len(bad):
         first = int(indices[bad[0]])

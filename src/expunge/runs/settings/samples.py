@@ -259,7 +259,7 @@ class SampleSetting:
         assert self.recipe is not None  # the config demands one wherever something is trained
         scored = self.data.test if self.data.test is not None else self.bundle.train
         accuracy = partial(accuracy_on, scored, self.task, self.device)
-        recipe = self.config.recipe_name()
+        known = {"recipe": self.config.recipe_name(), "data": self.loaded.fingerprint}
         return Training(
             name=name,
             identity=self.identity(*parts),
@@ -270,7 +270,7 @@ class SampleSetting:
             seed=seed,
             device=self.device,
             precision=self.config.precision,
-            facts=lambda model: {"recipe": recipe, "accuracy": accuracy(model)},
+            facts=lambda model: known | {"accuracy": accuracy(model)},
         )
 
     def _measuring(self, relearn: Relearning | None) -> Measuring:
