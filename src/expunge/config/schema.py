@@ -24,6 +24,8 @@ class DataConfig(Reading):
         path: Folder of the data; `$NAME` and `~` are expanded.
         arguments: Handed on to the source or factory.
         canaries: Wrong labels to plant before training.
+        copies: What becomes of training samples that are byte-equal to forgotten ones: "refuse"
+            (by default where samples or persons are named), "forget" them along, or "keep" them.
     """
 
     source: str = Field(min_length=1)
@@ -31,6 +33,7 @@ class DataConfig(Reading):
     path: str | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
     canaries: CanarySpec | None = None
+    copies: Literal["refuse", "forget", "keep"] | None = None
 
     @model_validator(mode="after")
     def _canaries_planted(self) -> "DataConfig":

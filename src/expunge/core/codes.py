@@ -10,6 +10,7 @@ class Code(StrEnum):
     UNCHANGED = "unchanged"
     NO_RELEARN_CURVE = "no-relearn-curve"
     UNUSED_DATA = "unused-data"
+    COPIES = "copies"
     OTHER = "other"
     # Why a verdict is what it is, apart from its criteria.
     SAME_SCORES = "same-scores"

@@ -5,6 +5,7 @@ from .images.image_set import Augmentation, ImageSet
 from .images.latents import LatentSet, decode_latents, encode_images
 from .requests.by_name import Selection
 from .requests.canaries import plant_canaries
+from .requests.copies import settle_copies
 from .requests.select import request_digest, resolve, select_forget
 from .sources.load import SOURCES, load_source
 from .text.answers import AnswerSet
@@ -34,4 +35,5 @@ __all__ = [
     "request_digest",
     "resolve",
     "select_forget",
+    "settle_copies",
 ]

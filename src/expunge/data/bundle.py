@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..core.capabilities import FingerprintedSet, IdentifiedSet
 from ..core.data import UnlearningData
-from ..tasks.batches import unpack
+from ..core.storage.contents import ItemDigests
 from ..tasks.labels import LABEL_KEYS
 from .convert import read_labels
 
@@ -27,12 +27,19 @@ class RowSet:
         labels: Its labels, int64 (N,).
         prefix: Ids are the prefix and the position, e.g. ``train/7``.
         rows: Positions to keep, int64 (M,); all by default.
+        digests: Of the items, where another view has them.
     """
 
     def __init__(
-        self, dataset: Any, labels: Tensor, prefix: str, rows: Tensor | None = None
+        self,
+        dataset: Any,
+        labels: Tensor,
+        prefix: str,
+        rows: Tensor | None = None,
+        digests: ItemDigests | None = None,
     ) -> None:
         self.dataset = dataset
+        self._digests = digests or ItemDigests(dataset)
         self.prefix = prefix
         self.rows = torch.arange(len(dataset)) if rows is None else rows
         self._all_labels = labels
@@ -53,9 +60,22 @@ class RowSet:
         item = self.dataset[int(self.rows[index])]
         return _with_label(item, int(self.labels[index])) if self._relabelled else item
 
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over all items and labels, in order; reads every item once."""
+        digest = hashlib.sha256(self.labels.numpy().tobytes())
+        for row in self.rows.tolist():
+            digest.update(self._digests.whole(row))
+        return digest.hexdigest()
+
+    def input_digests(self) -> list[bytes | None]:
+        """SHA-256 of each sample without its target; None where it is random."""
+        return [self._digests.input(row) for row in self.rows.tolist()]
+
     def subset(self, indices: Tensor) -> "RowSet":
         """The samples at ``indices``, int64 (K,)."""
-        part = RowSet(self.dataset, self._all_labels, self.prefix, self.rows[indices])
+        part = RowSet(
+            self.dataset, self._all_labels, self.prefix, self.rows[indices], self._digests
+        )
         part._relabelled = self._relabelled
         return part
 
@@ -63,7 +83,7 @@ class RowSet:
         """The same samples with other labels, int64 (M,); the user's set stays as it is."""
         everything = self._all_labels.clone()
         everything[self.rows] = labels
-        other = RowSet(self.dataset, everything, self.prefix, self.rows)
+        other = RowSet(self.dataset, everything, self.prefix, self.rows, self._digests)
         other._relabelled = True
         return other
 
@@ -73,17 +93,9 @@ class TargetSet(RowSet):
 
     def subset(self, indices: Tensor) -> "TargetSet":
         """The samples at ``indices``, int64 (K,)."""
-        return TargetSet(self.dataset, self._all_labels, self.prefix, self.rows[indices])
-
-    def fingerprint(self) -> str:
-        """SHA-256 (hex) over all inputs and targets; reads every item once."""
-        digest = hashlib.sha256()
-        for row in range(len(self)):
-            for part in unpack(self[row]):
-                value = torch.as_tensor(part).contiguous()
-                digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
-                digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return TargetSet(
+            self.dataset, self._all_labels, self.prefix, self.rows[indices], self._digests
+        )
 
 
 def _with_label(item: Any, label: int) -> Any:

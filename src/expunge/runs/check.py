@@ -29,7 +29,7 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
             "image_shape": [channels, height, width],
             "canaries": 0 if planted is None else len(planted.positions),
             "image_megabytes": round(images / MEGABYTE, 1),
-            "notes": list(prepared.bundle.notes),
+            "notes": [notice.text for notice in prepared.notices],
         },
         "request": {
             "forget": prepared.request.spec,

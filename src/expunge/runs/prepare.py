@@ -5,10 +5,12 @@ from pathlib import Path
 
 from ..config import Config
 from ..config.generator import GeneratorConfig
+from ..core.codes import Code
 from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.method import Method, required_sets
-from ..data import resolve
+from ..core.schemas.record import Notice
+from ..data import resolve, settle_copies
 from ..data.bundle import ids_of
 from .models import RunOptions, Shelf
 from .settings.classifier import load_classifier
@@ -72,6 +74,8 @@ def prepare(config: Config, loaded: Loaded | None = None) -> SampleSetting:
     loaded = loaded or load(config)
     bundle = loaded.bundle
     selection = resolve(bundle, config.data.forget)
+    asked, policy = config.data.forget, config.data.copies
+    selection, notes = settle_copies(bundle, asked, selection, policy)
     data = bundle.unlearning_data(selection.positions)
     method, recipe = config.build_method(), config.build_recipe()
     for split in sorted(required_sets(method)):
@@ -83,7 +87,9 @@ def prepare(config: Config, loaded: Loaded | None = None) -> SampleSetting:
     check_batch_sizes(method, data)
     names = ids_of(bundle.train)
     ids = [names[position] for position in selection.positions.tolist()]
-    return SampleSetting(config, loaded, data, selection, ids, method, recipe)
+    notices = [Notice(code=Code.UNUSED_DATA, text=text) for text in bundle.notes]
+    notices += [Notice(code=Code.COPIES, text=text) for text in notes]
+    return SampleSetting(config, loaded, data, selection, ids, method, recipe, notices)
 
 
 def check_batch_sizes(method: Method, data: UnlearningData) -> None:

@@ -6,6 +6,7 @@ them, since ``isinstance`` does not see what ``__getattr__`` would find (Python 
 """
 
 from .data import BatchedSet as BatchedSet
+from .data import ComparedSet as ComparedSet
 from .data import DivisibleSet as DivisibleSet
 from .data import FingerprintedSet as FingerprintedSet
 from .data import IdentifiedSet as IdentifiedSet

@@ -75,6 +75,17 @@ class FingerprintedSet(Protocol):
 
 
 @runtime_checkable
+class ComparedSet(Protocol):
+    """A set that can tell which of its samples are copies of others."""
+
+    def __len__(self) -> int: ...
+
+    def input_digests(self) -> list[bytes | None]:
+        """A digest of each sample without its target; None where there is none."""
+        ...
+
+
+@runtime_checkable
 class RelabelledSet(Protocol):
     """A set that can stand for the same samples under other labels."""
 

@@ -30,19 +30,55 @@ def content_digest(dataset: Any) -> str:
     if isinstance(dataset, Subset):
         digest.update(repr(list(dataset.indices)).encode())
     rows = torch.linspace(0, len(dataset) - 1, min(_READ, len(dataset))).long().tolist()
+    items = ItemDigests(dataset)
     for row in rows:
-        digest.update(item_digest(dataset, row))
+        digest.update(items.whole(row))
     return digest.hexdigest()
 
 
-def item_digest(dataset: Any, row: int) -> bytes:
-    """SHA-256 over one item of a map-style set; over its target if its input is random."""
-    with isolated_randomness():
-        seed_everything(0)
-        first = dataset[row]
-        seed_everything(0)
-        found = _hashed(first)
-        return found if _hashed(dataset[row]) == found else _hashed(_target(first))
+class ItemDigests:
+    """SHA-256 over each item of a map-style set, found when it is asked for and kept.
+
+    Items of sets that give another one at each reading, as those that augment do, count by their
+    targets; that is judged by the item that is read first.
+
+    Args:
+        dataset: Its items are tensors, arrays, images, numbers, texts, and tuples and mappings
+            of these.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self._known: dict[int, tuple[bytes, bytes | None]] = {}
+        self._is_random: bool | None = None
+
+    def whole(self, row: int) -> bytes:
+        """Of everything that is the same at each reading."""
+        return self._of(row)[0]
+
+    def input(self, row: int) -> bytes | None:
+        """Of the item without its target; None if it is random or not told apart."""
+        return self._of(row)[1]
+
+    def _of(self, row: int) -> tuple[bytes, bytes | None]:
+        if row not in self._known:
+            with isolated_randomness():
+                seed_everything(0)
+                item = self._dataset[row]
+                if self._is_random is None:
+                    seed_everything(0)
+                    self._is_random = _hashed(self._dataset[row]) != _hashed(item)
+            if self._is_random:
+                self._known[row] = _hashed(_target(item)), None
+            else:
+                self._known[row] = _hashed(item), _hashed(_without_target(item))
+        return self._known[row]
+
+
+def _without_target(item: Any) -> Any:
+    if isinstance(item, Mapping):
+        return {key: value for key, value in item.items() if not isinstance(value, int | str)}
+    return item[0] if isinstance(item, tuple | list) and len(item) > 1 else item
 
 
 def _target(item: Any) -> Any:

@@ -210,6 +210,15 @@ class ImageSet:
             digest.update(self._pixels[chosen].cpu().numpy().tobytes())
         return digest.hexdigest()
 
+    def input_digests(self) -> list[bytes | None]:
+        """SHA-256 of the pixels of each image, in order."""
+        found: list[bytes | None] = []
+        for part in torch.split(torch.arange(len(self), device=self.device), _READ_AT_ONCE):
+            chosen = part if self._rows is None else self._rows[part]
+            pixels = self._pixels[chosen].cpu().flatten(1).numpy()
+            found += [hashlib.sha256(row.tobytes()).digest() for row in pixels]
+        return found
+
     def with_labels(self, labels: Tensor) -> "ImageSet":
         """The same images with other labels, whole numbers >= 0, (N,)."""
         other = copy.copy(self)

@@ -61,7 +61,7 @@ def reading(config: Config) -> dict[str, Any]:
 
     Canaries are part of the fingerprint through their labels.
     """
-    return config.data.model_dump(mode="json", exclude={"forget", "path", "canaries"})
+    return config.data.model_dump(mode="json", exclude={"forget", "path", "canaries", "copies"})
 
 
 def find_device(name: str) -> torch.device:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ...config import Config
 from ...core.batches import derive_seed, seeded
-from ...core.codes import Code
 from ...core.data import UnlearningData, take
 from ...core.errors import InputError
 from ...core.method import Method
@@ -49,6 +48,7 @@ class SampleSetting:
     ids: list[str]
     method: Method
     recipe: Recipe | None
+    notices: Sequence[Notice] = ()
 
     @property
     def positions(self) -> Tensor:
@@ -199,7 +199,7 @@ class SampleSetting:
             retrain_recipe=config.recipe_name() if references else None,
             command=facts.get("command"),
             canaries=self._canaries(),
-            notices=[Notice(code=Code.UNUSED_DATA, text=one) for one in self.bundle.notes],
+            notices=self.notices,
         )
         return evaluate(
             result,
