@@ -100,7 +100,7 @@ def test_ranges_are_in_the_schema_of_a_config():
 
 
 def test_ranges_are_told_in_words():
-    assert range_of(Scissorhands, "lr") == "> 0"
+    assert range_of(Scissorhands, "lr") == "above 0 and at most 1000000"
     assert range_of(Scissorhands, "odds_share") == "between 0 and 1"
     assert range_of(Scissorhands, "project") == ""
     assert range_of(Scissorhands, "trim").endswith("or one of 'auto', 'off'")

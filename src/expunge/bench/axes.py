@@ -1,11 +1,13 @@
 """The axes of a grid: which entries go together, and what they name that is not there."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..core.checks import did_you_mean
 
 AXES = ("data", "model", "scenario", "method")
+_MOST_RUNS = 100_000
 
 
 def restriction_problems(axes: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
@@ -37,3 +39,14 @@ def combinations(axes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[s
                 fits = data in table.get("data", [data]) and model in table.get("model", [model])
                 if fits:
                     yield data, model, scenario
+
+
+def size_problems(axes: Mapping[str, Mapping[str, Any]], seeds: int) -> list[str]:
+    """That a bench has more runs than anybody waits for, told before they are listed."""
+    size = math.prod(len(entries) for entries in axes.values()) * seeds
+    if size <= _MOST_RUNS:
+        return []
+    return [
+        f"expected at most {_MOST_RUNS:,} runs in one bench, got {size:,} (entries of data, model, "
+        "scenario and method, times seeds); divide it"
+    ]

@@ -12,8 +12,8 @@ from ..core.checks import did_you_mean
 from ..core.errors import ConfigError
 from ..core.schemas.base import Section
 from ..core.schemas.results import Kind
-from .axes import AXES, combinations, restriction_problems
-from .spaces import Space, read_space
+from .axes import AXES, combinations, restriction_problems, size_problems
+from .spaces import Space, check_ends, read_space
 
 _NAMED_BY = {"data": "source", "model": "name", "scenario": "kind", "method": "name"}
 
@@ -40,7 +40,7 @@ class TuneConfig(Section):
             needs none.
     """
 
-    trials: int = Field(ge=1)
+    trials: int = Field(ge=1, le=10_000)
     seed: int = Field(ge=0)
     objective: Literal["retrain", "oracle-free"] = "retrain"
 
@@ -195,7 +195,7 @@ def parse_grid(raw: dict[str, Any], overrides: Sequence[str] = ()) -> BenchPlan:
             f"tune.seed: {config.tune.seed} is one of the seeds that are reported; "
             "tuning would see what it is judged by: choose another number"
         )
-    restrictions = restriction_problems(axes)
+    restrictions = restriction_problems(axes) + size_problems(axes, len(config.seeds))
     problems += restrictions
     cells = [] if restrictions else list(_cells(config, axes, problems))
     if problems:
@@ -261,6 +261,7 @@ def _cells(
                 borrowed[label] = entry["tune"]
             elif "tune" in entry:
                 spaces[label] = read_space(entry["tune"], method, label, problems)
+                check_ends(spaces[label], method, label, problems)
         problems.extend(
             f"method {label!r}: tune: there is no tuned method called {lender!r} here"
             f"{did_you_mean(lender, spaces)}"

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..config.tables import build_method
+from ..core.errors import ConfigError
+from ..methods import METHODS
+
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
@@ -17,6 +21,11 @@ class Range:
     low: float
     high: float
     log: bool = False
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value."""
+        return self.low, self.high
 
     def suggest(self, trial: "Trial", name: str) -> float:
         """A number for this trial."""
@@ -33,6 +42,11 @@ class Choice:
     """One of several values."""
 
     values: tuple[Any, ...]
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """All of them."""
+        return self.values
 
     def suggest(self, trial: "Trial", name: str) -> Any:
         """A value for this trial."""
@@ -70,6 +84,17 @@ def read_space(table: object, method: Mapping[str, Any], label: str, problems: l
         except ValueError as error:
             problems.append(f"{where}.{name}: {error}")
     return space
+
+
+def check_ends(space: Space, method: Mapping[str, Any], label: str, problems: list[str]) -> None:
+    """Build the method with the ends of each range and each choice, before hours are spent."""
+    for name, values in space.items():
+        for value in values.ends:
+            try:
+                build_method({"name": label, **method, name: value}, METHODS)
+            except ConfigError as error:
+                problems.extend(f"method {label!r}: tune.{name}: {one}" for one in error.problems)
+                break
 
 
 def _dimension(values: object) -> Range | Choice:

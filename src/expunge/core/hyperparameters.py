@@ -1,6 +1,6 @@
 """Frozen dataclasses whose ranges stand in the types of their fields, and nowhere else.
 
-``lr: Positive = 0.1`` is checked when an object is made, appears in the JSON schema of a
+``lr: Rate = 0.1`` is checked when an object is made, appears in the JSON schema of a
 config, and in the reference. Values are checked, never changed.
 """
 
@@ -27,6 +27,8 @@ def _compiled(pattern: str) -> str:
 
 
 Positive = Annotated[float, Gt(0)]
+Passes = Annotated[float, Gt(0), Le(100_000)]
+Rate = Annotated[float, Gt(0), Le(1_000_000)]
 NotNegative = Annotated[float, Ge(0)]
 Share = Annotated[float, Gt(0), Lt(1)]
 ShareOrAll = Annotated[float, Gt(0), Le(1)]

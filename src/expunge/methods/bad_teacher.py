@@ -12,7 +12,7 @@ from ..core.batches import Stream, derive_seed
 from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData, take
 from ..core.errors import InputError
-from ..core.hyperparameters import Positive, ShareOrAll, validated
+from ..core.hyperparameters import Passes, Positive, Rate, ShareOrAll, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -51,8 +51,8 @@ class BadTeacher:
 
     retain_share: ShareOrAll = 0.3
     temperature: Positive = 1.0
-    lr: Positive = 1e-4
-    epochs: Positive = 1
+    lr: Rate = 1e-4
+    epochs: Passes = 1
     batch_size: Annotated[int, Ge(2)] | None = None  # a batch holds samples of both sets
 
     name: ClassVar[str] = "bad-teacher"

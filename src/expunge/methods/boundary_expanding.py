@@ -11,7 +11,7 @@ from ..core.batches import Stream
 from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData
 from ..core.errors import ModelError
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -48,8 +48,8 @@ class BoundaryExpanding(Published):
     ``unlearn`` warns where that is nothing at all.
     """
 
-    lr: Positive = 1e-6
-    epochs: Positive = 10
+    lr: Rate = 1e-6
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..core.capabilities import GivesLogits, NormalisedSet, parent_of
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Positive, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -50,8 +50,8 @@ class BoundaryShrink(Published):
     """
 
     epsilon: Positive = 0.1
-    lr: Positive = 1e-6
-    epochs: Positive = 10
+    lr: Rate = 1e-6
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -46,8 +46,8 @@ class DELETE:
         InputError: When called, if the task has no ``logits``, or fewer than two classes.
     """
 
-    lr: Positive = 1e-3
-    epochs: Positive = 10
+    lr: Rate = 1e-3
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

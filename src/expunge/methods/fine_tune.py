@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import nn
 
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -32,8 +32,8 @@ class FineTune(Published):
     for ResNet-18 with Scissorhands (Wu & Harandi 2024).
     """
 
-    lr: Positive = 1e-2
-    epochs: Positive = 10
+    lr: Rate = 1e-2
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

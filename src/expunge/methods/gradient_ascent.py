@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import nn
 
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -35,8 +35,8 @@ class GradientAscent(Published):
     for CIFAR-10 with Scissorhands (Wu & Harandi 2024).
     """
 
-    lr: Positive = 1e-4
-    epochs: Positive = 5
+    lr: Rate = 1e-4
+    epochs: Passes = 5
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -49,8 +49,8 @@ class MUNBa:
     defaults are choices of this library, untuned.
     """
 
-    lr: Positive = 1e-3
-    epochs: Positive = 5
+    lr: Rate = 1e-3
+    epochs: Passes = 5
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import nn
 
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, Share, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, Share, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -42,8 +42,8 @@ class NegGradPlus:
     """
 
     retain_weight: Share = 0.95
-    lr: Positive = 1e-2
-    epochs: Positive = 5
+    lr: Rate = 1e-2
+    epochs: Passes = 5
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

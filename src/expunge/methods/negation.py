@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..core.data import Split, UnlearningData
 from ..core.errors import InputError
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -45,8 +45,8 @@ class NoT:
     """
 
     layers: Count = 1
-    lr: Positive = 1e-2
-    epochs: Positive = 10
+    lr: Rate = 1e-2
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

@@ -7,7 +7,7 @@ from torch import nn
 
 from ..core.capabilities import NamesLabels
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -44,8 +44,8 @@ class RandomLabel:
     """
 
     relabel: Relabel = "once"
-    lr: Positive = 5e-3
-    epochs: Positive = 10
+    lr: Rate = 5e-3
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

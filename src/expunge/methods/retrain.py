@@ -7,7 +7,7 @@ from torch import nn
 
 from ..core.checks import check_choice
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, Positive, validated
+from ..core.hyperparameters import Count, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -35,8 +35,8 @@ class Retrain(Published):
     """
 
     recipe: str = "speedrun"
-    epochs: Positive | None = None
-    lr: Positive | None = None
+    epochs: Passes | None = None
+    lr: Rate | None = None
     batch_size: Count | None = None
 
     name: ClassVar[str] = "retrain"

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..core.capabilities import Denoises, NamesLabels
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, Share, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Rate, Share, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -70,8 +70,8 @@ class SalUn(Published):
     share: Share = 0.5
     mask: Mask = "gradient"
     relabel: Relabel = "each-pass"
-    lr: Positive = 5e-3
-    epochs: Positive = 10
+    lr: Rate = 5e-3
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

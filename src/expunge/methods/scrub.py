@@ -10,7 +10,15 @@ from torch import nn
 from ..core.batches import Stream
 from ..core.capabilities import GivesLogits
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, CountFromZero, NotNegative, Positive, validated
+from ..core.hyperparameters import (
+    Count,
+    CountFromZero,
+    NotNegative,
+    Passes,
+    Positive,
+    Rate,
+    validated,
+)
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -60,8 +68,8 @@ class SCRUB:
     gamma: NotNegative = 1.0
     temperature: Positive = 4.0
     max_epochs: CountFromZero = 3
-    lr: Positive = 5e-4
-    epochs: Positive = 10
+    lr: Rate = 5e-4
+    epochs: Passes = 10
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

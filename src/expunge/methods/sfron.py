@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.data import Split, UnlearningData
-from ..core.hyperparameters import Count, NotNegative, Positive, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Positive, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
@@ -75,8 +75,8 @@ class SFRon:
     threshold: NotNegative = 1.0
     max_norm: Positive = 7.0
     samples: Count | None = None
-    lr: Positive = 1e-2
-    epochs: Positive = 4.3
+    lr: Rate = 1e-2
+    epochs: Passes = 4.3
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4

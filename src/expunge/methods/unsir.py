@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from ..core.capabilities import NamesLabels
 from ..core.data import Split, UnlearningData, fetch, take
 from ..core.errors import InputError
-from ..core.hyperparameters import Count, NotNegative, Positive, ShareOrAll, validated
+from ..core.hyperparameters import Count, NotNegative, Passes, Positive, ShareOrAll, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Batch, Task
@@ -66,9 +66,9 @@ class UNSIR:
     noise_ratio: Positive = 0.6
     retain_share: ShareOrAll = 1.0
     impair_lr: Positive = 0.02
-    impair_epochs: Positive = 1
+    impair_epochs: Passes = 1
     repair_lr: Positive = 0.01
-    repair_epochs: Positive = 1
+    repair_epochs: Passes = 1
     batch_size: Count | None = None
 
     name: ClassVar[str] = "unsir"

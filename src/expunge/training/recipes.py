@@ -2,11 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Gt, Le
 
 from ..core.checks import check_choice
-from ..core.hyperparameters import BelowOne, Count, NotNegative, Positive, validated
+from ..core.hyperparameters import BelowOne, Count, NotNegative, Passes, Positive, Rate, validated
 
+Scale = Annotated[float, Gt(0), Le(4)]
 Schedule = Literal["one-cycle", "multi-step", "constant"]
 
 
@@ -34,9 +37,9 @@ class Recipe:
         small_scale: Side of the shrunken image relative to the full one.
     """
 
-    epochs: Positive
+    epochs: Passes
     batch_size: Count
-    lr: Positive
+    lr: Rate
     momentum: BelowOne = 0.9
     nesterov: bool = False
     weight_decay: NotNegative = 5e-4
@@ -46,7 +49,7 @@ class Recipe:
     milestones: tuple[int, ...] = ()
     gamma: Positive = 0.1
     small_epochs: NotNegative = 0.0
-    small_scale: Positive = 0.75
+    small_scale: Scale = 0.75
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "milestones", tuple(self.milestones))  # TOML gives lists

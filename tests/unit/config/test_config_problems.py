@@ -46,7 +46,7 @@ def test_all_problems_are_reported_at_once() -> None:
     recipes = "denoiser, paper, quick, small-ddpm, small-diffusion, small-language, speedrun"
     assert f"training.recipe: expected one of {recipes}; got" in text
     assert "method.trimm: unknown key; did you mean 'trim'?; known are trim" in text
-    assert "method.epochs: expected epochs > 0, got 0" in text
+    assert "method.epochs: expected epochs above 0 and at most 100000, got 0" in text
     assert "reference.retrain: expected less than or equal to 2, got 3" in text
 
 
@@ -116,7 +116,7 @@ def test_all_problems_are_reported_at_once() -> None:
         ("method.lr=inf", "method.lr: expected a finite number, got inf"),
         ("method.preset=published", 'expected setting (e.g. "cifar10") and fraction'),
         ("training=2", "training: expected a table, got 2"),
-        ("training.lr=0", "training.lr: expected lr > 0, got 0"),
+        ("training.lr=0", "training.lr: expected lr above 0 and at most 1000000, got 0"),
         ("nonsense", "--set: expected section.key=value, got 'nonsense'; e.g. --set"),
         ("=3", "--set: expected section.key=value"),
         ("model.name.x=3", "--set: 'name' in 'model.name.x' is a value, not a table"),

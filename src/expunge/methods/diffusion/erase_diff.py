@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
-from ...core.hyperparameters import Count, NotNegative, Positive, validated
+from ...core.hyperparameters import Count, NotNegative, Passes, Positive, Rate, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
@@ -53,8 +53,8 @@ class EraseDiff:
 
     inner_steps: Count = 1
     share: Positive = 0.1
-    lr: Positive = 1e-4
-    epochs: Positive = 5
+    lr: Rate = 1e-4
+    epochs: Passes = 5
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 0.0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
 from ...core.errors import InputError
-from ...core.hyperparameters import Count, NotNegative, Positive, validated
+from ...core.hyperparameters import Count, NotNegative, Positive, Rate, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
@@ -39,7 +39,7 @@ class _Distillation:
     """What ESD-x and ESD-u share: all but the weights that learn."""
 
     guidance: Positive = 1.0
-    lr: Positive = 1e-5
+    lr: Rate = 1e-5
     steps: Count = 1000
     batch_size: Count | None = None
     momentum: NotNegative = 0.9

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...core.capabilities import Denoises
 from ...core.data import Split, UnlearningData
-from ...core.hyperparameters import Count, NotNegative, Positive, validated
+from ...core.hyperparameters import Count, NotNegative, Passes, Rate, validated
 from ...core.method import Reference
 from ...core.run import Run
 from ...core.task import Batch, Task
@@ -57,8 +57,8 @@ class SelectiveAmnesia:
     surrogate: Surrogate = "noise"
     samples: Count = 512
     group: Count = 1
-    lr: Positive = 1e-4
-    epochs: Positive = 5
+    lr: Rate = 1e-4
+    epochs: Passes = 5
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 0.0

@@ -9,7 +9,8 @@ from ...core.hyperparameters import (
     Count,
     Expression,
     NotNegative,
-    Positive,
+    Passes,
+    Rate,
     Share,
     ShareOrAll,
     validated,
@@ -42,8 +43,8 @@ class Options:
     margin: NotNegative = 0.0
     ridge: NotNegative = 0.0
     cover: Expression | None = None
-    lr: Positive | None = None
-    epochs: Positive | None = None
+    lr: Rate | None = None
+    epochs: Passes | None = None
     batch_size: Count | None = None
     momentum: NotNegative = 0.9
     weight_decay: NotNegative = 5e-4
