@@ -105,7 +105,9 @@ if TYPE_CHECKING:
     from .runs import erase as erase
     from .runs import evaluate_weights as evaluate_weights
     from .runs import explain as explain
+    from .runs import holders as holders
     from .runs import measure_memorisation as measure_memorisation
+    from .runs import purge as purge
     from .runs import run_seeds as run_seeds
     from .runs import run_unlearn as run_unlearn
     from .runs import text_to_image_demo as text_to_image_demo
@@ -166,7 +168,7 @@ _HOMES = {
     ),
     "runs": (
         "check_run demo demo_config erase evaluate_weights explain measure_memorisation run_seeds "
-        "run_unlearn text_to_image_demo verify_folder"
+        "holders purge run_unlearn text_to_image_demo verify_folder"
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

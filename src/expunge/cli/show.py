@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+import expunge
+
 if TYPE_CHECKING:
     from expunge.core import Record
 
@@ -68,6 +70,11 @@ def summary(record: "Record", folder: Path) -> None:
         print(f"Warning: {warning.text}")
     model = "pipeline" if record.generated else "model.safetensors"
     print(f"Report: {folder / 'report.html'}\nModel:  {folder / model}")
+    if left := expunge.holders(folder):
+        print("\nThis still holds the model before, or what was to be forgotten:")
+        for file, held in left.items():
+            print(f"  {folder / file}: {held}")
+        print(f"To remove it: expunge purge {folder}")
 
 
 def _percent(value: float | None) -> str:

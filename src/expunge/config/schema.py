@@ -93,11 +93,12 @@ class EvaluationConfig(Section):
     Args:
         relearn: Whether to train each model on the forget set again, and to record how fast it
             is back.
-        pictures: Whether the record holds forgotten images, for the report.
+        pictures: Whether the record holds forgotten images, for the report; they are forgotten
+            data, so nothing is kept of them unless this is asked for.
     """
 
     relearn: bool = True
-    pictures: bool = True
+    pictures: bool = False
 
 
 class Config(Section):

@@ -35,7 +35,7 @@ def evaluate(
     untrained: Given | None = None,
     facts: Facts | None = None,
     relearn: bool | Relearning = True,
-    pictures: bool = True,
+    pictures: bool = False,
     device: torch.device | str = "cpu",
     precision: str = "auto",
     batch_size: int = BATCH_SIZE,
@@ -57,7 +57,7 @@ def evaluate(
         untrained: A model that was never trained, for the relearn curve.
         facts: What the record should tell besides.
         relearn: Whether to measure relearn curves, or the settings for them.
-        pictures: Whether to keep up to 12 forgotten images in the record.
+        pictures: Whether to keep up to 12 forgotten images in the record, for the report.
         device: Where to compute.
         precision: ``"fp32"``, ``"bf16"`` or ``"auto"``; the same for all models.
         batch_size: Samples per forward pass of the scores.

@@ -51,7 +51,11 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def save_weights(
-    model: nn.Module, path: str | Path, metadata: Mapping[str, object] | None = None
+    model: nn.Module,
+    path: str | Path,
+    metadata: Mapping[str, object] | None = None,
+    *,
+    private: bool = False,
 ) -> None:
     """Write all parameters and buffers of a model to one safetensors file, atomically.
 
@@ -63,6 +67,7 @@ def save_weights(
         path: Must end in ``.safetensors``; an older file is replaced.
         metadata: Facts to keep with the weights; values are written as text. A SHA-256 over
             facts and weights is added, by which readers notice damage.
+        private: Whether the file may be read by its owner alone.
 
     Raises:
         InputError: If the file has another ending or cannot be written.
@@ -75,7 +80,7 @@ def save_weights(
         for name, value in _tensors(model).items()
     }
     notes = {str(key): str(value) for key, value in (metadata or {}).items()}
-    write_tensors(path, tensors, {"format": "pt", **notes})
+    write_tensors(path, tensors, {"format": "pt", **notes}, private=private)
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

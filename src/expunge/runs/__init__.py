@@ -10,6 +10,8 @@ from .manifest import verify_folder as verify_folder
 from .memorisation import measure_memorisation as measure_memorisation
 from .prepare import load as load
 from .prepare import prepare as prepare
+from .purge import holders as holders
+from .purge import purge as purge
 from .score import evaluate_weights as evaluate_weights
 from .seeds import run_seeds as run_seeds
 from .unlearn import run_unlearn as run_unlearn

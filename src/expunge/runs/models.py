@@ -164,7 +164,7 @@ def train_or_take(training: Training, shelf: Shelf, options: RunOptions) -> Trai
             "seconds": trained.seconds,
             **training.facts(trained.model),
         }
-        save_weights(trained.model, path, kept)
+        save_weights(trained.model, path, kept, private=True)
     return TrainedModel(load, trained.model, trained.seconds, metadata(path))
 
 

@@ -290,7 +290,8 @@ def test_pictures_of_the_forgotten_images(task: Classification) -> None:
     data = UnlearningData.split(train, range(0, 60, 3), test=train.subset(torch.arange(20)))
     model = Grey(make_mlp(0))
     result = run_method(model, data, task)
-    record = evaluate(result, original=model, data=data, relearn=False)
+    assert evaluate(result, original=model, data=data, relearn=False).samples == []
+    record = evaluate(result, original=model, data=data, relearn=False, pictures=True)
     assert record.data.classes == ["red", "green", "blue"]
     assert len(record.samples) == 12
     first = record.samples[0]

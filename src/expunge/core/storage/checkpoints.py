@@ -50,7 +50,11 @@ class CheckpointStore:
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Replace the state called ``name`` in one atomic step."""
-        write_atomically(self._path(name), lambda path: write_state(path, self.request, state))
+
+        def write(path: Path) -> None:
+            write_state(path, self.request, state)
+
+        write_atomically(self._path(name), write, private=True)
 
     def load(self, name: str) -> dict[str, Any] | None:
         """The state called ``name``, or None if there is none.

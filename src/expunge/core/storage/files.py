@@ -15,10 +15,11 @@ _DIGITS = 20
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], None], *, private: bool = False) -> None:
     """Call ``write`` with a temporary path beside ``path``, then rename it.
 
-    Readers see the old file or the new one, never half of it, even after a power cut.
+    Readers see the old file or the new one, never half of it, even after a power cut. Nobody but
+    the owner may read a ``private`` one, at no time.
 
     Raises:
         ResourceError: If the folder cannot be written or the disk is full.
@@ -26,6 +27,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         write(temporary)
         with temporary.open("rb+") as handle:
             os.fsync(handle.fileno())
@@ -64,7 +67,7 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
-def write_whole(path: str | Path, content: str | bytes) -> None:
+def write_whole(path: str | Path, content: str | bytes, *, private: bool = False) -> None:
     """Write a file of text (UTF-8) or bytes, whole or not at all.
 
     Raises:
@@ -75,4 +78,4 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
     def write(target: Path) -> None:
         target.write_bytes(payload)
 
-    write_atomically(Path(path), write)
+    write_atomically(Path(path), write, private=private)

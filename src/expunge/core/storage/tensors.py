@@ -24,13 +24,16 @@ def sealed(tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> dict[str,
     return {**facts, SHA256: _digest(tensors, facts)}
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str]) -> None:
-    """Write contiguous tensors on the CPU, whole or not at all.
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, str], *, private: bool = False
+) -> None:
+    """Write contiguous tensors on the CPU, whole or not at all; ``private``: for the owner alone.
 
     Raises:
         ResourceError: If the folder cannot be written or the disk is full.
     """
-    write_whole(path, _in_order(safetensors.torch.save(dict(tensors), sealed(tensors, facts))))
+    payload = safetensors.torch.save(dict(tensors), sealed(tensors, facts))
+    write_whole(path, _in_order(payload), private=private)
 
 
 def _in_order(payload: bytes) -> bytes:
