@@ -1,14 +1,17 @@
 """Refuses a result that destroyed the model, and says when nothing was changed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from .codes import Code
 from .data import Split, UnlearningData, fetch
-from .errors import GuardError
+from .errors import GuardError, ModelError
 from .hyperparameters import Count, Positive, validated
 from .schemas.record import Notice
 from .task import Task
@@ -100,6 +103,58 @@ def check_finite(model: nn.Module) -> None:
             f"the method left NaN or infinite values in {name!r}; the original model is "
             "unchanged. Use a smaller learning rate"
         )
+
+
+def check_model(model: nn.Module) -> None:
+    """Raise unless a model can be copied and trained as it is.
+
+    Raises:
+        ModelError: If it is TorchScript, has parameters without a shape yet, keeps a tensor of an
+            old reparametrisation, or holds no trainable parameter.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            "the model is TorchScript, whose weights cannot be trained here; build the module in "
+            "Python and load its state_dict() into it"
+        )
+    for path, module in model.named_modules():
+        if any(is_lazy(parameter) for parameter in module.parameters(recurse=False)):
+            raise ModelError(
+                f"the parameters of {path or 'the model'} ({type(module).__name__}) have no shape "
+                "yet; run one batch through the model first"
+            )
+        hooks = {type(hook).__name__ for hook in module._forward_pre_hooks.values()}
+        if old := hooks & {"WeightNorm", "SpectralNorm"}:
+            name = "weight_norm" if "WeightNorm" in old else "spectral_norm"
+            raise ModelError(
+                f"{path or 'the model'} uses torch.nn.utils.{name}, which PyTorch cannot copy; use "
+                f"torch.nn.utils.parametrizations.{name}, or take it off with "
+                f"torch.nn.utils.remove_{name}"
+            )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ModelError(
+            "the model has no trainable parameter, so nothing can be unlearned; "
+            "call model.requires_grad_(True)"
+        )
+
+
+@contextmanager
+def type_advice(model: nn.Module) -> Iterator[None]:
+    """Inside, weights and inputs of two types become a message that says what to convert.
+
+    Raises:
+        ModelError: Instead of the error of torch.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "dtype" not in str(error) and "scalar type" not in str(error):
+            raise
+        kinds = sorted({str(p.dtype) for p in model.parameters() if p.is_floating_point()})
+        raise ModelError(
+            f"weights in {', '.join(kinds)} do not go with these inputs "
+            f"({str(error).splitlines()[0]}); call model.float(), and convert the result back"
+        ) from error
 
 
 def first_non_finite(model: nn.Module) -> str | None:

@@ -17,8 +17,10 @@ from .guard import (
     Guard,
     Health,
     check_finite,
+    check_model,
     first_non_finite,
     has_changed,
+    type_advice,
     unchanged_notice,
 )
 from .isolation import isolated_randomness
@@ -164,11 +166,7 @@ def model_digest(model: nn.Module) -> str:
 
 
 def _check_request(model: nn.Module, data: UnlearningData, method: Method, task: Task) -> None:
-    if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise ModelError(
-            "the model has no trainable parameter, so nothing can be unlearned; "
-            "call model.requires_grad_(True)"
-        )
+    check_model(model)
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}")
     for split in sorted(required_sets(method)):
@@ -190,7 +188,8 @@ def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Ta
     with isolated_randomness(), torch.no_grad():
         for split in (Split.FORGET, Split.RETAIN):
             try:
-                task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
+                with type_advice(model):
+                    task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
                 labels = task.labels(getattr(data, split))
             except DataError as error:
                 raise DataError(f"in the {split} set: {error}") from error

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..core.capabilities import ChecksLabels, ChecksSets
 from ..core.data import fetch
-from ..core.guard import check_finite
+from ..core.guard import check_finite, check_model
 from ..core.isolation import isolated_randomness
 from ..core.norms import steady_norms
 from ..core.precision import with_precision
@@ -70,6 +70,7 @@ def train(
             to resume from.
         GuardError: If training diverges.
     """
+    check_model(model)
     place = torch.device(device)
     store = CheckpointStore.open(
         folder,
