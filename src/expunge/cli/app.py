@@ -18,6 +18,7 @@ from . import (
     erase,
     evaluate,
     explain,
+    init,
     memorisation,
     methods,
     purge,
@@ -31,6 +32,7 @@ _REQUEST = re.compile(r"(--set=)?data\.forget\b[\w.]*=")
 SILENT = {"--resume", "--json", "--debug"}
 COMMANDS = (
     demo,
+    init,
     unlearn,
     erase,
     bench,
@@ -46,7 +48,7 @@ COMMANDS = (
 )
 
 app = typer.Typer(
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -1,17 +1,38 @@
 """``expunge check``."""
 
+import sys
 from typing import Any
 
 import expunge
 
 from . import show
-from .options import ConfigPath, Json, Out, Overrides, output_folder
+from .options import (
+    Data,
+    Forget,
+    Json,
+    Model,
+    OptionalConfig,
+    Out,
+    Overrides,
+    Users,
+    Weights,
+    load_request,
+    output_folder,
+)
 
 NEEDS_ARGUMENTS = True
 
 
 def command(
-    config: ConfigPath, out: Out = None, overrides: Overrides = None, json: Json = False
+    config: OptionalConfig = None,
+    model: Model = None,
+    weights: Weights = None,
+    data: Data = None,
+    forget: Forget = None,
+    users: Users = None,
+    out: Out = None,
+    overrides: Overrides = None,
+    json: Json = False,
 ) -> None:
     """Load everything that CONFIG names and say what a run would do, without doing it.
 
@@ -19,7 +40,9 @@ def command(
 
     Example: expunge check configs/cifar10-random10.toml
     """
-    request = expunge.load_config(config, overrides or [])
+    # What is imported and loaded takes seconds; nobody should wonder.
+    print(f"Checking {config or 'the request'} …", file=sys.stderr, flush=True)
+    request = load_request(config, (model, weights, data, forget, users), overrides)
     found = expunge.check_run(request, output_folder(out, config))
     if json:
         show.as_json(found)

@@ -9,7 +9,21 @@ import expunge
 
 from . import show
 from .errors import COMMAND
-from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, Resume, output_folder
+from .options import (
+    CheckpointSeconds,
+    Data,
+    Forget,
+    Json,
+    Model,
+    OptionalConfig,
+    Out,
+    Overrides,
+    Resume,
+    Users,
+    Weights,
+    load_request,
+    output_folder,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -19,7 +33,12 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    config: ConfigPath,
+    config: OptionalConfig = None,
+    model: Model = None,
+    weights: Weights = None,
+    data: Data = None,
+    forget: Forget = None,
+    users: Users = None,
     out: Out = None,
     overrides: Overrides = None,
     seeds: Annotated[
@@ -32,12 +51,14 @@ def command(
 ) -> None:
     """Remove the influence of the forget set of CONFIG, and evaluate what is left of it.
 
+    Without a CONFIG, --model, --weights, --data and --forget say what it would.
     Leaves record.json, report.html and model.safetensors. Exit code 1: the result was refused.
 
     Example: expunge unlearn configs/cifar10-random10.toml --set method.epochs=1
     """
     folder = output_folder(out, config)
-    request = expunge.load_config(config, overrides or [])
+    options = (model, weights, data, forget, users)
+    request = load_request(config, options, overrides)
     numbers = None if seeds is None else parse_seeds(seeds)
     with progress() as listen:
         how: dict[str, Any] = {
