@@ -82,8 +82,9 @@ class OutputFolder:
         refused = isinstance(error, GuardError) or (
             isinstance(error, ExpungeError) and bool(self._made)
         )
+        states = list((self.path / CHECKPOINTS).rglob("*.checkpoint"))
         # Where memory, disk or patience ran out, the run can go on from its checkpoints.
-        if error is None or (refused and not isinstance(error, ResourceError)):
+        if error is None or not states or (refused and not isinstance(error, ResourceError)):
             shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
         self._release()
         if error is not None:
