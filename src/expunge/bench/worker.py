@@ -9,7 +9,7 @@ from torch import nn
 from ..config import Config
 from ..config.generator import GeneratorConfig
 from ..core.errors import GuardError, ModelError
-from ..core.method import Method
+from ..core.method import Method, identity_of
 from ..core.schemas.convert import upgraded
 from ..core.schemas.record import Cost, MethodInfo, Record
 from ..core.schemas.results import Judge, Result, Tuning
@@ -246,7 +246,9 @@ class Worker(JobWorker[Job, Result]):
             return None
         space = {name: repr(values) for name, values in job.cell.spaces[label].items()}
         lender = self._lender(job)
-        parts = {"method": lender.name, "fields": fields_of(lender), "space": space}
+        name, fields, *source = identity_of(lender)
+        parts = {"method": name, "fields": fields, "space": space}
+        parts |= {"source": source} if source else {}
         return parts | {"budget": budget.model_dump()}
 
     def _tuning_key(self, job: Job) -> str:

@@ -10,8 +10,9 @@ from ..core.checks import did_you_mean
 from ..core.docstrings import describe_schema, without_fields
 from ..core.errors import ConfigError, InputError
 from ..core.hyperparameters import STRICT
-from ..core.method import Method
+from ..core.method import Method, method_problem
 from ..core.schemas.problems import describe, show
+from ..core.user_code import find_callable
 from ..training import Recipe
 
 DEFAULT_METHOD = "scissorhands"
@@ -29,7 +30,7 @@ def build_method(table: Mapping[str, Any], methods: Mapping[str, type[Method]]) 
         ConfigError: Lists every problem of the table.
     """
     given = dict(table)
-    cls: Any = _named(given.pop("name", DEFAULT_METHOD), methods, "method.name")
+    cls: Any = _method_class(given.pop("name", DEFAULT_METHOD), methods)
     if "preset" not in given:
         return cast(Method, _build(cls, None, given, "method"))
     return cast(Method, _build(cls, _preset(cls, given), given, "method"))
@@ -88,6 +89,26 @@ def _fields_schema(cls: Any) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties}
     describe_schema(schema, cls)
     return schema
+
+
+def _method_class(name: Any, methods: Mapping[str, type[Method]]) -> type[Method]:
+    """A method by name, or one's own as ``file.py:Class`` or ``package.module:Class``."""
+    if not isinstance(name, str) or ":" not in name:
+        found: type[Method] = _named(name, methods, "method.name")
+        return found
+    try:
+        cls: Any = find_callable(name)
+    except InputError as error:
+        raise ConfigError([f"method.name: {error}"]) from error
+    own = getattr(cls, "name", "")
+    if (problem := method_problem(own, cls)) is not None:
+        raise ConfigError([f"method.name: {name} is no method: {problem}; see add-a-method.md"])
+    if own in methods:
+        raise ConfigError(
+            [f"method.name: {name} calls itself {own!r}, as a method of the library; rename it"]
+        )
+    made: type[Method] = cls
+    return made
 
 
 def _named(name: Any, known: Mapping[str, Any], key: str) -> Any:

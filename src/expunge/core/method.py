@@ -1,7 +1,10 @@
 """What a method is: frozen hyper-parameters that can be called."""
 
-from dataclasses import dataclass, is_dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+import hashlib
+import sys
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -60,6 +63,24 @@ def needs_of(method: Method | type[Method]) -> frozenset[type]:
     """The capabilities that a method needs of its task, as protocols of ``core.capabilities``."""
     found: frozenset[type] = getattr(method, "needs", frozenset())
     return found
+
+
+def identity_of(method: Method) -> list[Any]:
+    """Name and hyper-parameters; of a method that is not the library's, the source, too.
+
+    The source tells an edited method from what it was: a SHA-256 of the file that holds it.
+    Modules that the file imports do not count.
+    """
+    settings = asdict(method)  # type: ignore[call-overload]  # every method is one
+    return [method.name, settings, *_source_digest(method)]
+
+
+def _source_digest(method: Method) -> list[str]:
+    module = sys.modules.get(type(method).__module__)
+    file = getattr(module, "__file__", None)
+    if file is None or type(method).__module__.startswith("expunge."):
+        return []
+    return [hashlib.sha256(Path(file).read_bytes()).hexdigest()]
 
 
 def method_problem(name: str, cls: object) -> str | None:

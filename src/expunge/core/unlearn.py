@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from .guard import (
 )
 from .isolation import isolated_randomness
 from .memory import PeakMemory, memory_advice
-from .method import Method, needs_of, required_sets
+from .method import Method, identity_of, needs_of, required_sets
 from .norms import steady_norms, without_hooks
 from .precision import resolve_precision, with_precision
 from .run import Log, Run
@@ -203,6 +203,5 @@ def _identity(
     model: nn.Module, data: UnlearningData, method: Method, seed: int, precision: str
 ) -> tuple[object, ...]:
     """What a checkpoint must agree with to be continued."""
-    settings: dict[str, Any] = asdict(method)  # type: ignore[call-overload]
     contents = {name: content_digest(getattr(data, name)) for name in data.sizes()}
-    return method.name, settings, seed, precision, contents, model_digest(model)
+    return *identity_of(method), seed, precision, contents, model_digest(model)

@@ -1,6 +1,8 @@
-"""The user's own code, named as ``package.module:name``: nets and data sets."""
+"""The user's own code, ``package.module:name`` or ``file.py:name``: nets, data sets, methods."""
 
+import hashlib
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +18,8 @@ def find_callable(reference: str, *, error: type[InputError] = InputError) -> Ca
     """Import what a reference names; the current folder is searched first.
 
     Args:
-        reference: ``"package.module:name"``; a function or a class, perhaps nested.
+        reference: ``"package.module:name"`` or ``"file.py:name"``; a function or a class, perhaps
+            nested.
         error: Raised, of this type, where anything is wrong.
 
     Raises:
@@ -29,7 +32,11 @@ def find_callable(reference: str, *, error: type[InputError] = InputError) -> Ca
             "write the module, a colon, and the name of the function"
         )
     with current_folder_importable():
-        found: Any = _import(module_name, reference, error)
+        found: Any = (
+            _from_file(Path(module_name).expanduser(), reference, error)
+            if module_name.endswith(".py")
+            else _import(module_name, reference, error)
+        )
     for part in path.split("."):
         if not hasattr(found, part):
             public = [name for name in dir(found) if not name.startswith("_")]
@@ -57,6 +64,29 @@ def current_folder_importable() -> Iterator[None]:
     finally:
         if folder in sys.path:  # the imported code may have changed the path itself
             sys.path.remove(folder)
+
+
+def _from_file(path: Path, reference: str, error: type[InputError]) -> ModuleType:
+    """A file as a module of its own; one that was changed since is another module."""
+    if not path.is_file():
+        raise error(f"there is no file {str(path)!r} for {reference!r} (looked in {Path.cwd()})")
+    content = hashlib.sha256(str(path.resolve()).encode() + path.read_bytes()).hexdigest()
+    name = f"{path.stem}_{content[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # noqa: PT018  # its name ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look for their module there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as cause:  # the file's own code may raise anything
+        del sys.modules[name]
+        raise error(
+            f"cannot import {str(path)!r} for {reference!r}: {type(cause).__name__}: {cause}; "
+            "repair it"
+        ) from cause
+    return module
 
 
 def _import(module_name: str, reference: str, error: type[InputError]) -> ModuleType:

@@ -1,7 +1,7 @@
 """The setting of text-to-image models: a judge scores what they generate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ...config.generator import GeneratorConfig
 from ...core.batches import derive_seed
 from ...core.data import Split, UnlearningData
 from ...core.guard import Guard
-from ...core.method import Method
+from ...core.method import Method, identity_of
 from ...core.precision import autocast
 from ...core.schemas.record import DataInfo, ModelInfo, Record, Request, Scores
 from ...core.schemas.results import Kind
@@ -31,6 +31,7 @@ from ...evaluation.evaluate import now, versions
 from ...models.diffusion.packages import quiet
 from ...tasks import Denoising, with_denoiser
 from ...training import RECIPES
+from ...version import __version__
 from ..folder import MEGABYTE, write_folder
 from ..models import TrainedModel, Training
 from ..store import key_of
@@ -204,8 +205,7 @@ class GeneratorSetting:
         parts += [config.drawing.model_dump(exclude={"guidance", "batch_size"})]
         parts += [self._model_name(kind)]
         if kind == "unlearned":
-            settings = asdict(self.method)  # type: ignore[call-overload]  # every method is one
-            parts += [self.method.name, settings, self.seed, config.weighting, config.ceiling]
+            parts += [*identity_of(self.method), self.seed, config.weighting, config.ceiling]
             parts.append(config.precision)
         if concept and config.probes is not None:
             parts.append(config.probes.model_dump(exclude_none=True))
@@ -243,7 +243,8 @@ class GeneratorSetting:
 
     def result_identity(self, start: str) -> str:
         """Names the result of the run; see ``Setting``."""
-        return key_of(start, self.config.model_dump())
+        parts = self.config.model_dump(), *identity_of(self.method), __version__
+        return key_of(start, *parts)
 
     def save(self, result: Unlearned, folder: Path) -> None:
         """Leave the unlearned model as a folder of diffusers."""

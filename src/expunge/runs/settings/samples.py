@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ...config import Config
 from ...core.batches import derive_seed, seeded
 from ...core.data import UnlearningData, take
 from ...core.errors import InputError
-from ...core.method import Method
+from ...core.method import Method, identity_of
 from ...core.schemas.record import DataInfo, ModelInfo, Notice, Record, Request, Scores
 from ...core.schemas.results import Kind
 from ...core.task import Task
@@ -160,8 +160,7 @@ class SampleSetting:
         parts: list[object] = [kind, self._model_identity(kind, number, wanted.base)]
         parts += [self.positions.tolist(), wanted.table]
         if kind == "unlearned":
-            settings = asdict(self.method)  # type: ignore[call-overload]  # every method is one
-            parts += [self.method.name, settings, self.seed]
+            parts += [*identity_of(self.method), self.seed]
         return parts
 
     def trial_identity(self) -> str:
@@ -237,8 +236,7 @@ class SampleSetting:
         """SHA-256 over all that determines the result of the run."""
         parts = (
             self.identity(self.positions.tolist(), self.seed),
-            self.method.name,
-            asdict(self.method),  # type: ignore[call-overload]  # every method is one
+            *identity_of(self.method),
             self.config.reference.model_dump(),
             self.config.evaluation.model_dump(),
             start,
