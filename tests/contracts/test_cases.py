@@ -176,6 +176,7 @@ CASES: dict[str, Case] = {
             "lr": {"lr": 0.05},
             "batch_size": {"batch_size": 7},
         },
+        ruin={"lr": 1e6},
     ),
     "scissorhands": Case(
         {**_FAST, "constraint": "always", "trim": 0.2, "trim_samples": 16},

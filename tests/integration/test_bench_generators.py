@@ -36,7 +36,7 @@ epochs = 0.2
 [[method]]
 label = "diverges"
 name = "fine-tune"
-lr = 1e20
+lr = 1e6
 epochs = 0.2
 """
 

@@ -36,8 +36,8 @@ def test_it_leaves_a_record_a_report_and_a_pipeline(tmp_path: Path) -> None:
     assert record.generated[0].prompt == "a handwritten seven"
     assert record.scores["unlearned"]["fid"] is not None
     assert "Generated images, before and after" in (out / "report.html").read_text(encoding="utf-8")
-    names = {"record.json", "report.html", "salt", "pipeline", "original.safetensors"}
-    nets = {f"{name}.safetensors" for name in ("retrained-1", "retrained-2", "judge")}
+    names = {"record.json", "report.html", "manifest.json", "salt", "pipeline"}
+    nets = {f"{name}.safetensors" for name in ("original", "retrained-1", "retrained-2", "judge")}
     assert {path.name for path in out.iterdir()} == names | nets
     pipeline = PixelPipeline.from_pretrained(out / "pipeline")
     pipeline.set_progress_bar_config(disable=True)
