@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from .runs import erase as erase
     from .runs import evaluate_weights as evaluate_weights
     from .runs import explain as explain
+    from .runs import forecast as forecast
     from .runs import holders as holders
     from .runs import measure_memorisation as measure_memorisation
     from .runs import purge as purge
@@ -168,7 +169,7 @@ _HOMES = {
     ),
     "runs": (
         "check_run demo demo_config erase evaluate_weights explain measure_memorisation run_seeds "
-        "holders purge run_unlearn text_to_image_demo verify_folder"
+        "forecast holders purge run_unlearn text_to_image_demo verify_folder"
     ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

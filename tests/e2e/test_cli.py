@@ -11,7 +11,7 @@ from rich.console import Console
 
 import expunge.cli.app as app_module
 from expunge.cli import main
-from expunge.cli.progress import Bars, Lines, numbers, progress, title
+from expunge.cli.shared.progress import Bars, Lines, numbers, progress, title
 from expunge.core import Record
 from expunge.methods import METHODS
 
@@ -185,7 +185,7 @@ def test_the_words_of_the_process_are_the_default(monkeypatch, capsys) -> None:
 
 
 def test_only_a_process_of_its_own_changes_how_it_keeps_memory(expunge, monkeypatch) -> None:
-    from expunge.cli import allocator
+    from expunge.cli.shared import allocator
 
     calls = []
     monkeypatch.setattr(allocator, "keep_freed_memory", lambda: calls.append(1))

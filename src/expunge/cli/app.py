@@ -21,12 +21,13 @@ from . import (
     init,
     memorisation,
     methods,
+    plan,
     purge,
     report,
     unlearn,
     verify,
 )
-from .errors import COMMAND, DEBUG, OWN_PROCESS, guarded
+from .shared.errors import COMMAND, DEBUG, OWN_PROCESS, guarded
 
 _REQUEST = re.compile(r"(--set=)?data\.forget\b[\w.]*=")
 SILENT = {"--resume", "--json", "--debug"}
@@ -42,6 +43,7 @@ COMMANDS = (
     verify,
     purge,
     check,
+    plan,
     memorisation,
     methods,
     cite,

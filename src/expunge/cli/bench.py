@@ -8,9 +8,9 @@ import typer
 
 import expunge
 
-from .errors import COMMAND, INTERRUPTED
-from .options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output_folder
-from .progress import progress
+from .shared.errors import COMMAND, INTERRUPTED
+from .shared.options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output_folder
+from .shared.progress import progress
 
 if TYPE_CHECKING:
     from expunge.bench import Outcome

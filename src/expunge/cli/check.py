@@ -5,8 +5,8 @@ from typing import Any
 
 import expunge
 
-from . import show
-from .options import (
+from .shared import show
+from .shared.options import (
     Data,
     Forget,
     Json,

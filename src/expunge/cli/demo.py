@@ -9,10 +9,10 @@ import typer
 
 import expunge
 
-from . import show
-from .errors import COMMAND
-from .options import Json, Overrides, Resume
-from .progress import progress
+from .shared import show
+from .shared.errors import COMMAND
+from .shared.options import Json, Overrides, Resume
+from .shared.progress import progress
 
 NEEDS_ARGUMENTS = False
 

@@ -7,10 +7,10 @@ import typer
 
 import expunge
 
-from . import show
-from .errors import COMMAND
-from .options import Json, Out, Overrides, Resume
-from .progress import progress
+from .shared import show
+from .shared.errors import COMMAND
+from .shared.options import Json, Out, Overrides, Resume
+from .shared.progress import progress
 
 NEEDS_ARGUMENTS = True
 

@@ -7,8 +7,8 @@ import typer
 
 import expunge
 
-from . import show
-from .options import ConfigPath, Json, Overrides
+from .shared import show
+from .shared.options import ConfigPath, Json, Overrides
 
 NEEDS_ARGUMENTS = True
 

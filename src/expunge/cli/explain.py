@@ -7,8 +7,8 @@ import typer
 
 import expunge
 
-from . import show
-from .options import ConfigPath, Json, Overrides, output_folder
+from .shared import show
+from .shared.options import ConfigPath, Json, Overrides, output_folder
 
 NEEDS_ARGUMENTS = True
 

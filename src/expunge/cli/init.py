@@ -7,7 +7,7 @@ import typer
 
 import expunge
 
-from .options import Data, Forget, Model, Users, Weights, from_options
+from .shared.options import Data, Forget, Model, Users, Weights, from_options
 
 NEEDS_ARGUMENTS = True
 

@@ -7,9 +7,9 @@ import typer
 
 import expunge
 
-from . import show
-from .options import CheckpointSeconds, ConfigPath, Json, Overrides, Resume
-from .progress import progress
+from .shared import show
+from .shared.options import CheckpointSeconds, ConfigPath, Json, Overrides, Resume
+from .shared.progress import progress
 
 NEEDS_ARGUMENTS = True
 

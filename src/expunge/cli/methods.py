@@ -4,8 +4,8 @@ import inspect
 
 import expunge
 
-from . import show
-from .options import Json
+from .shared import show
+from .shared.options import Json
 
 NEEDS_ARGUMENTS = False
 

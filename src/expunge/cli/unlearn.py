@@ -7,9 +7,9 @@ import typer
 
 import expunge
 
-from . import show
-from .errors import COMMAND
-from .options import (
+from .shared import show
+from .shared.errors import COMMAND
+from .shared.options import (
     CheckpointSeconds,
     Data,
     Forget,
@@ -24,7 +24,7 @@ from .options import (
     load_request,
     output_folder,
 )
-from .progress import progress
+from .shared.progress import progress
 
 if TYPE_CHECKING:
     from expunge.core import Record

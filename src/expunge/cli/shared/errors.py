@@ -32,7 +32,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
         if OWN_PROCESS.get():  # not a call from a program, which decides this for itself
-            from expunge.cli.allocator import keep_freed_memory  # noqa: PLC0415  slow for --help
+            from expunge.cli.shared.allocator import keep_freed_memory  # noqa: PLC0415  slow for --help
 
             keep_freed_memory()
             signal.signal(signal.SIGTERM, _told_to_end)

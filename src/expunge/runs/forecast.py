@@ -1,0 +1,167 @@
+"""What a run will cost, from probes of some seconds: time, passes and memory."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..config import Config
+from ..core.data import fetch
+from ..core.memory import PeakMemory
+from ..core.precision import with_precision
+from ..core.unlearn import unlearn
+from ..training import train
+from .prepare import prepare
+from .settings.samples import SampleSetting
+
+FORECAST_SCHEMA = "expunge.forecast/1"
+_FORWARD_SAMPLES = 256
+
+
+class _Enough(BaseException):
+    """Ends a probe; no error, so that nothing takes it for one."""
+
+
+@dataclass
+class _Probe:
+    """Times the steps of a stage, and ends it when enough was seen.
+
+    ``seconds`` of a whole stage are those of a step times its number of steps. The first step,
+    which warms up, does not count.
+    """
+
+    limit: float
+    started: float = 0.0
+    first: tuple[float, int] | None = None
+    last: tuple[float, int] | None = None
+    total: int = 0
+    stage: str = ""
+    behind: float = 0.0  # seconds of the stages that were finished
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        if "step" not in row or "total" not in row:
+            return
+        now = time.perf_counter()
+        if row["stage"] != self.stage:
+            self.behind, self.stage, self.first = now - self.started, row["stage"], None
+        self.total = int(row["total"])
+        if self.first is None:
+            self.first = now, int(row["step"])
+        self.last = now, int(row["step"])
+        if now - self.started > self.limit and self.last[1] > self.first[1]:
+            raise _Enough
+
+    def seconds(self, run: Callable[[], object]) -> float | None:
+        """Of all that ``run`` does, measured or extrapolated; None if it logs no steps."""
+        self.started = time.perf_counter()
+        try:
+            run()
+        except _Enough:
+            pass
+        else:
+            return time.perf_counter() - self.started
+        if self.first is None or self.last is None:
+            return None
+        rate = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
+        return self.behind + rate * self.total
+
+
+def forecast(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
+    """Say what a run will cost, without carrying it out.
+
+    Training, the method and the evaluation are each tried for a third of ``seconds``, on an
+    untrained model unless weights are given, and what is missing is extrapolated. A method that
+    stops by itself may take less, and later stages of a method are not seen.
+
+    Args:
+        config: From ``load_config``.
+        seconds: About what the probes take; more makes them surer.
+
+    Returns:
+        A dictionary fit for JSON: ``seconds`` of each part and in all (None where a part logs no
+        steps), ``passes`` of training, the price of ``retrain`` beside that of the method,
+        ``peak_megabytes``, and ``advice``.
+
+    Raises:
+        InputError: Whatever ``run_unlearn`` would refuse.
+    """
+    setting = prepare(config)
+    start = setting.loaded.given() if setting.loaded.given is not None else setting.untrained()
+    share = len(setting.data.retain) / len(setting.bundle.train)
+    with PeakMemory(setting.device) as memory:
+        one = _training_seconds(setting, seconds / 3)
+        method = _method_seconds(setting, start, seconds / 3)
+        forward = _forward_seconds(setting, start)
+    models = 3 + config.reference.retrain
+    parts = {
+        "original": one if setting.loaded.given is None else 0.0,
+        "references": _times(one, share * config.reference.retrain),
+        "method": method,
+        "evaluation": forward * sum(setting.data.sizes().values()) * models,
+    }
+    known = [value for value in parts.values() if value is not None]
+    retrain = _times(one, share)
+    return {
+        "schema": FORECAST_SCHEMA,
+        "seconds": {**parts, "in all": sum(known) if len(known) == len(parts) else None},
+        "passes": None if setting.recipe is None else setting.recipe.passes,
+        "retrain": retrain,
+        "peak_megabytes": None if memory.peak is None else round(memory.peak / 2**20),
+        "advice": _advice(method, retrain),
+    }
+
+
+def _training_seconds(setting: SampleSetting, limit: float) -> float | None:
+    if setting.recipe is None:
+        return None
+    model, recipe = setting.untrained(), setting.recipe
+
+    def run() -> None:
+        train(
+            model, setting.bundle.train, recipe, task=setting.task, device=setting.device,
+            precision=setting.precision, on_log=probe,
+        )  # fmt: skip
+
+    probe = _Probe(limit)
+    return probe.seconds(run)
+
+
+def _method_seconds(setting: SampleSetting, start: nn.Module, limit: float) -> float | None:
+    def run() -> None:
+        unlearn(
+            start, setting.data, setting.method, task=setting.task, seed=setting.seed,
+            device=setting.device, precision=setting.precision, on_log=probe,
+        )  # fmt: skip
+
+    probe = _Probe(limit)
+    return probe.seconds(run)
+
+
+def _forward_seconds(setting: SampleSetting, model: nn.Module) -> float:
+    """Of one sample, with gradients off."""
+    task = with_precision(setting.task, setting.precision, setting.device)
+    dataset, model = setting.data.retain, model.to(setting.device).eval()
+    rows = torch.arange(min(_FORWARD_SAMPLES, len(dataset)))
+    with torch.no_grad():
+        task.loss(model, fetch(dataset, rows[:2], device=setting.device))
+        began = time.perf_counter()
+        task.loss(model, fetch(dataset, rows, device=setting.device)).sum().item()
+    return (time.perf_counter() - began) / len(rows)
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return 0.0 if factor == 0 else None if value is None else value * factor
+
+
+def _advice(method: float | None, retrain: float | None) -> str:
+    if method is None or retrain is None:
+        return "Without [training] there is no telling what retraining would cost."
+    if method >= retrain:
+        return (
+            "Retrain instead: that is exact, and costs no more than the method "
+            f"({retrain:.0f} s against {method:.0f} s)."
+        )
+    return f"The method costs {100 * method / retrain:.0f} % of retraining."

@@ -1,0 +1,81 @@
+"""Forecasts: what was tried to the end is measured, and what was not is extrapolated."""
+
+import time
+
+import pytest
+
+from expunge import forecast
+from expunge.cli import main
+from expunge.core import InputError
+from expunge.runs.forecast import _advice, _Probe
+
+
+def test_a_small_run_is_tried_to_its_end(make_config) -> None:
+    found = forecast(make_config("reference.retrain=2"), seconds=30)
+    parts = found["seconds"]
+    assert set(parts) == {"original", "references", "method", "evaluation", "in all"}
+    assert parts["in all"] == pytest.approx(sum(parts[name] for name in list(parts)[:4]))
+    assert parts["references"] == pytest.approx(2 * found["retrain"])
+    assert found["passes"] == 3
+    assert 0 < found["retrain"] < parts["original"]
+    assert found["advice"].startswith(("The method costs", "Retrain instead"))
+
+
+def test_a_long_run_is_extrapolated(make_config) -> None:
+    began = time.perf_counter()
+    short = forecast(make_config("training.epochs=400", "method.epochs=50"), seconds=3)
+    assert time.perf_counter() - began < 30
+    longer = forecast(make_config("training.epochs=4000", "method.epochs=50"), seconds=3)
+    ratio = longer["seconds"]["original"] / short["seconds"]["original"]
+    assert 4 < ratio < 25  # ten times the steps, on a machine that others use
+    assert longer["seconds"]["original"] > 20
+    assert "costs" in longer["advice"]
+
+
+def test_nothing_is_trained_where_weights_are_given(make_config, tmp_path) -> None:
+    from expunge.models import build_network, save_weights
+
+    net = build_network(
+        "small", num_classes=10, image_shape=(1, 8, 8), arguments={"width": 4}, seed=0
+    ).model
+    save_weights(net, tmp_path / "net.safetensors")
+    found = forecast(make_config(f"model.weights='{tmp_path}/net.safetensors'"), seconds=6)
+    assert found["seconds"]["original"] == found["seconds"]["references"] == 0
+    with pytest.raises(InputError):
+        forecast(make_config("data.source=nowhere"))
+
+
+def test_steps_are_extrapolated_without_the_first() -> None:
+    probe = _Probe(0.05)
+
+    def run() -> None:
+        time.sleep(0.2)  # warming up does not count
+        for step in range(1000):
+            probe({"stage": "repair", "step": step, "total": 1000})
+            time.sleep(0.01)
+
+    assert 9 < probe.seconds(run) < 25
+    assert _Probe(1).seconds(lambda: None) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("method", "retrain", "words"),
+    [(2.0, 1.0, "Retrain instead"), (1.0, 4.0, "costs 25 %"), (1.0, None, "no telling")],
+)
+def test_advice(method, retrain, words) -> None:
+    assert words in _advice(method, retrain)
+
+
+def test_the_command(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(
+        '[data]\nsource = "digits"\nlimit = 300\nforget = { kind = "random", fraction = 0.1 }\n'
+        '[model]\nname = "small"\narguments = { width = 4 }\n'
+        '[training]\nrecipe = "quick"\nepochs = 1\n[method]\nname = "fine-tune"\nepochs = 1\n'
+    )
+    assert main(["plan", "tiny.toml", "--seconds", "3"]) == 0
+    told = capsys.readouterr()
+    assert "Trying tiny.toml for about 3 s" in told.err
+    assert "in all" in told.out
+    assert "Memory:" in told.out
+    assert list(tmp_path.iterdir()) == [tmp_path / "tiny.toml"]
