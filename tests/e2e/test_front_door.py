@@ -1,5 +1,6 @@
 """From a folder of JPEGs, a net of one's own and a CSV of record ids to a verified result."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ def test_without_any_config(engineer, expunge) -> None:
     assert found.code == 0, found.err
     assert "Checking the request …" in found.err
     assert "Asked for by name: 37, of which 37 found." in found.out
+    assert re.search(r"accuracy on retain [\d.]+ %, test [\d.]+ %: is this what you exp", found.out)
     assert "forget 37, retain 83, validation 10, test 10" in found.out
     found = expunge("unlearn", *WORDS, *FAST, "--out", "done")
     assert found.code == 0, found.err

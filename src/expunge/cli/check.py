@@ -66,6 +66,10 @@ def _print(found: dict[str, Any]) -> None:
     if found["request"]["counts"]:
         print(f"            {found['request']['counts']}")
     print(f"Model:      {model['name']}, {model['parameters']:,} parameters, {weights}")
+    if model["accuracy"]:
+        told = ", ".join(f"{name} {value:.1f} %" for name, value in model["accuracy"].items())
+        print(f"            accuracy on {told}: is this what you expect? If not, the model was")
+        print("            trained with another normalisation (data.mean, std) or order of classes")
     print(f"Method:     {found['method']['name']}")
     print(f"References: {retrain}{f' retrained by {recipe}' if retrain else ''}")
     print(f"Device:     {found['device']}")

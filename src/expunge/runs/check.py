@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
+from ..core.guard import probe
 from .folder import MEGABYTE, OutputFolder
 from .prepare import prepare
+from .settings.samples import SampleSetting
+
+_LOOKED_AT = 2000
 
 
 def check_run(config: Config, out: str | Path) -> dict[str, Any]:
@@ -41,12 +45,27 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
             "parameters": prepared.loaded.size.parameters,
             "weights": config.model.weights,
             "trained_here_by": None if config.model.weights else config.recipe_name(),
+            "accuracy": _accuracies(prepared),
         },
         "method": {"name": prepared.method.name, "hyperparameters": _fields(prepared.method)},
         "reference": {"retrain": config.reference.retrain, "recipe": config.recipe_name()},
         "device": str(prepared.device),
         "output": {"folder": str(out), "megabytes_at_most": round(needed / MEGABYTE, 1)},
     }
+
+
+def _accuracies(prepared: SampleSetting) -> dict[str, float] | None:
+    """Of given weights in percent, on at most 2,000 samples of each set; None without weights."""
+    if prepared.loaded.given is None:
+        return None
+    model = prepared.loaded.given().to(prepared.device).eval()
+    sets = {"retain": prepared.data.retain, "test": prepared.data.test}
+    found = {
+        name: probe(model, prepared.task, dataset, _LOOKED_AT, prepared.device).accuracy
+        for name, dataset in sets.items()
+        if dataset is not None
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _fields(method: Any) -> dict[str, Any]:
