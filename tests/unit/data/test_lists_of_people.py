@@ -56,6 +56,9 @@ def test_what_is_unambiguous_is_read(
         ("a.csv", ",sample_id\n0,44\n1,45\n", "several columns of a.csv hold names of this data: "
          "'', 'sample_id'; say which one is meant with forget.column"),
         ("a.csv", "id,record\n1,44\n2,45\n", "several columns of a.csv hold names"),
+        ("a.csv", "0\n44\n45\n", "could be the header that pandas writes for columns without"),
+        ("a.csv", ",0\n0,44\n1,45\n", "could be the header that pandas writes"),
+        ("a.csv", "0,1\n44,7\n45,8\n", "could be the header that pandas writes"),
         ("a.csv", "44,1\n45,2\n", "several columns of a.csv hold names of this data: 'column 1'"),
         ("a.csv", "train/99999\ntrain/1\ntrain/2\n",
          "the first line of a.csv, 'train/99999', is neither known in this data"),
@@ -120,6 +123,9 @@ def test_pandas_files(tmp_path: Path) -> None:
     frame.astype(float).to_parquet(tmp_path / "float.parquet")
     with pytest.raises(DataError, match="several columns"):
         select_forget(BUNDLE, {"kind": "ids", "file": str(tmp_path / "with_index.csv")})
+    pd.Series([44, 45]).to_csv(tmp_path / "series.csv", index=False)
+    series = {"kind": "ids", "file": str(tmp_path / "series.csv"), "column": "0"}
+    assert select_forget(BUNDLE, series).tolist() == [44, 45]
     for name in ("plain.csv", "plain.parquet", "float.parquet"):
         request = {"kind": "ids", "file": str(tmp_path / name)}
         assert select_forget(BUNDLE, request).tolist() == [44, 45]

@@ -137,6 +137,13 @@ def _has_header(
     """Whether the first line names columns; a line that could be either is refused."""
     if column is not None:
         return True
+    named = first if first[0] else first[1:]  # "" stands above the index
+    if named == [str(number) for number in range(len(named))]:
+        raise DataError(
+            f"the first line of {path.name}, {_cut(','.join(first))}, could be the header that "
+            'pandas writes for columns without names; say forget.column = "0" if it is, else '
+            "write train/0 for row 0"
+        )
     if any(is_name(cell) for cell in first):
         return False
     if any(cell.lower() in usual or _USUAL.fullmatch(_normal(cell)) for cell in first):
