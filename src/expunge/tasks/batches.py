@@ -20,7 +20,9 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
         DataError: If it is neither a pair nor a mapping with known keys.
     """
     if isinstance(batch, list | tuple) and len(batch) >= 2:
-        return _input(batch[0]), _flat(batch[1])
+        if len(batch) > 2:
+            _refuse_index(batch[0], batch[1])
+        return batch[0], _flat(batch[1])
     if isinstance(batch, Mapping):
         inputs = next((batch[key] for key in INPUT_KEYS if key in batch), None)
         labels = next((batch[key] for key in LABEL_KEYS if key in batch), None)
@@ -36,13 +38,13 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
     )
 
 
-def _input(inputs: Any) -> Any:
-    if isinstance(inputs, Tensor) and inputs.ndim == 1 and not inputs.is_floating_point():
+def _refuse_index(first: Any, second: Any) -> None:
+    is_index = isinstance(first, Tensor) and first.ndim == 1 and not first.is_floating_point()
+    if is_index and isinstance(second, Tensor) and second.ndim > 1:
         raise DataError(
             "expected the input as the first part of an item, got one whole number per sample, as "
             "of sets that return (index, input, label); return (input, label) instead"
         )
-    return inputs
 
 
 def _flat(labels: Any) -> Any:
