@@ -41,7 +41,7 @@ def chosen(**request: Any) -> list[int]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(count=st.integers(1, 58), seed=st.integers(0, 2**70))
+@given(count=st.integers(1, 59), seed=st.integers(0, 2**70))
 def test_random_draws_as_many_as_asked_by_the_seed_alone(count: int, seed: int) -> None:
     np.random.seed(0)  # noqa: NPY002
     torch.manual_seed(0)
@@ -215,7 +215,6 @@ def test_bad_files_of_ids(
         ({"kind": "random", "fraction": "0.1"}, 'forget.fraction: expected a number, got "0.1"'),
         ({"kind": "random", "fraction": 0.001}, "the forget set is empty"),
         ({"kind": "random", "fraction": 0.999}, "is the whole training set (60 samples)"),
-        ({"kind": "random", "count": 59}, "one is too few to keep a model by"),
         ({"kind": "random", "count": 0}, "count: expected greater than or equal to 1"),
         ({"kind": "random", "count": 60}, "between 1 and 59, as there are 60 training"),
         ({"kind": "random", "count": 2.5}, "got 2.5"),

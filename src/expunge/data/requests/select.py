@@ -79,11 +79,6 @@ def resolve(bundle: Bundle, request: ForgetSpec | Mapping[str, Any]) -> Selectio
             f"the forget set is the whole training set ({len(chosen)} samples), so nothing is "
             "left to retain; forget fewer samples, or delete the model instead"
         )
-    if len(chosen) == len(bundle.train) - 1:
-        raise DataError(
-            "all training samples but one are to be forgotten, and one is too few to keep a model "
-            "by; forget fewer, or delete the model instead"
-        )
     return selection
 
 
