@@ -135,3 +135,11 @@ def test_prepared_is_made_of_one_load(make_config) -> None:
     assert runs[0].bundle is runs[1].bundle is loaded.bundle
     assert runs[0].ids != runs[1].ids
     assert dataclasses.is_dataclass(runs[0])
+
+
+def test_one_record_is_too_few_to_keep(make_config) -> None:
+    size = len(load(make_config()).bundle.train)
+    config = make_config(f"data.forget={{kind='random', count={size - 1}}}")
+    with pytest.raises(InputError, match="one is too few to keep a model by"):
+        prepare(config)
+    assert len(prepare(make_config(f"data.forget={{kind='random', count={size - 2}}}")).ids) > 1

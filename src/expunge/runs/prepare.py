@@ -77,6 +77,11 @@ def prepare(config: Config, loaded: Loaded | None = None) -> SampleSetting:
     asked, policy = config.data.forget, config.data.copies
     selection, notes = settle_copies(bundle, asked, selection, policy)
     data = bundle.unlearning_data(selection.positions)
+    if len(data.retain) == 1:
+        raise InputError(
+            "all training samples but one are to be forgotten, and one is too few to keep a model "
+            "by; forget fewer, or delete the model instead"
+        )
     method, recipe = config.build_method(), config.build_recipe()
     for split in sorted(required_sets(method)):
         if getattr(data, split) is None:
