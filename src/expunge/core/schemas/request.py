@@ -47,12 +47,11 @@ class ForgetSpec(Section):
     @model_serializer(mode="wrap")
     def _without_later_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         table: dict[str, Any] = handler(self)
-        return {key: value for key, value in table.items()
-                if value is not None or key not in self.added}  # fmt: skip
+        return {k: v for k, v in table.items() if v is not None or k not in self.added}
 
     @property
     def is_random(self) -> bool:
-        """Whether a seed chooses the samples, so that repetitions forget different ones."""
+        """Whether a seed chooses the samples: repetitions then forget different ones."""
         return False
 
     def with_seed(self, seed: int) -> Self:
@@ -62,7 +61,7 @@ class ForgetSpec(Section):
     def shown(self) -> dict[str, Any]:
         """The request as a record shows it: what it lists of persons is counted, not named."""
         table = self.model_dump(exclude_none=True)
-        listed = {key: f"{len(table[key])} {key}" for key in ("ids", "values") if key in table}
+        listed = {key: _counted(table[key], key) for key in ("ids", "values") if key in table}
         return table | listed
 
 
@@ -92,7 +91,16 @@ class RandomForget(ForgetSpec):
         return True
 
 
-class ClassForget(ForgetSpec):
+class _ChosenForget(ForgetSpec):
+    """Base of what is listed, or chosen by a seed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_seed(cls, table: Any) -> Any:
+        return _seed_shown(table)
+
+
+class ClassForget(_ChosenForget):
     """All training samples of some classes: by name or number, or so many chosen by a seed.
 
     Args:
@@ -109,11 +117,6 @@ class ClassForget(ForgetSpec):
     count: Count | None = None
     seed: Seed | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_seed(cls, table: Any) -> Any:
-        return _seed_shown(table)
-
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
         _check_choice("classes", '["cat"]', self.classes, self)
@@ -125,7 +128,7 @@ class ClassForget(ForgetSpec):
         return self.classes is None
 
 
-class GroupForget(ForgetSpec):
+class GroupForget(_ChosenForget):
     """All training samples with some values in ``column``: listed, or chosen by a seed.
 
     Args:
@@ -149,11 +152,6 @@ class GroupForget(ForgetSpec):
     count: Count | None = None
     seed: Seed | None = None
     missing: Missing | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_seed(cls, table: Any) -> Any:
-        return _seed_shown(table)
 
     @model_validator(mode="after")
     def _one_choice(self) -> Self:
@@ -266,6 +264,10 @@ def check_wrapped(wrapper: type[_Wrapper], key: str, request: Any) -> _Wrapper:
         return wrapper.model_validate({key: table})
     except ValidationError as error:
         raise InputError("; ".join(translate(error, wrapper))) from error
+
+
+def _counted(names: list[Any], plural: str) -> str:
+    return f"{len(names)} {plural}" if len(names) > 1 else f"1 {plural[:-1]}"
 
 
 def _seed_shown(table: Any) -> Any:
