@@ -41,8 +41,7 @@ class ForgetSpec(Section):
     """Base of all requests; ``parse_request`` makes the right one from a mapping."""
 
     added: ClassVar[tuple[str, ...]] = ()
-    """Keys that later versions brought; left out where they are not set, so that digests of
-    older requests stay as they were."""
+    """Keys of later versions; left out where unset, so that digests of old requests stay."""
 
     @model_serializer(mode="wrap")
     def _without_later_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -61,8 +60,7 @@ class ForgetSpec(Section):
     def shown(self) -> dict[str, Any]:
         """The request as a record shows it: what it lists of persons is counted, not named."""
         table = self.model_dump(exclude_none=True)
-        listed = {key: _counted(table[key], key) for key in ("ids", "values") if key in table}
-        return table | listed
+        return table | {key: _counted(table[key], key) for key in ("ids", "values") if key in table}
 
 
 class RandomForget(ForgetSpec):
