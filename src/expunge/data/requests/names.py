@@ -1,8 +1,9 @@
 """Which sample a name means: ids, rows, paths, and names of a mapping."""
 
+import posixpath
 from collections import defaultdict
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ...core.capabilities import IdentifiedSet
@@ -87,40 +88,38 @@ class SampleNames:
         return self._paths(text) if self.root is not None else []
 
     def _paths(self, text: str) -> list[str]:
-        path = PurePosixPath(text.replace("\\", "/"))
-        if ".." in path.parts:
+        path = posixpath.normpath(text.replace("\\", "/"))  # ./cat//0.png is cat/0.png
+        if ".." in path.split("/"):
             return []
         for start in self._starts:
-            if path.is_relative_to(start) and self.is_id(str(path.relative_to(start))):
-                return [str(path.relative_to(start))]
-        if path.is_absolute():
+            if path.startswith(start) and self.is_id(path[len(start) :]):
+                return [path[len(start) :]]
+        if path.startswith("/"):
             return []
-        if self.is_id(str(path)):  # ./cat/0.png
-            return [str(path)]
-        return self._short.get(str(path), [])
+        return [path] if self.is_id(path) else self._short.get(path, [])
 
     @cached_property
-    def _starts(self) -> list[PurePosixPath]:
+    def _starts(self) -> list[str]:
         """What may stand before an id: the folder, in full and as it was given."""
         assert self.root is not None  # asked for paths only
         given = Path(self.root)
-        return [
-            PurePosixPath(one.as_posix())
-            for one in (given, given.absolute(), given.resolve(), Path(given.resolve().name))
-            if one.parts
-        ]
+        forms = (given, given.absolute(), given.resolve(), Path(given.resolve().name))
+        return [f"{one.as_posix()}/" for one in forms if one.parts]
 
     @cached_property
     def _short(self) -> dict[str, list[str]]:
         """Ids by each of their shorter forms: without leading folders, with or without ending."""
         found = defaultdict(list)
         for name in (*self.rows, *self.held):
-            parts = PurePosixPath(name).parts
-            for start in range(len(parts)):
-                short = PurePosixPath(*parts[start:])
-                found[str(short)].append(name)
-                if short.suffix:
-                    found[str(short.with_suffix(""))].append(name)
+            short, bare = name, posixpath.splitext(name)[0]
+            while True:
+                found[short].append(name)
+                if bare != short:
+                    found[bare].append(name)
+                folder, slash, short = short.partition("/")
+                if not slash:
+                    break
+                bare = bare[len(folder) + 1 :]
         return found
 
 
