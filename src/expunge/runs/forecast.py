@@ -74,7 +74,7 @@ def forecast(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
 
     Training, the method and the evaluation are each tried for a third of ``seconds``, on an
     untrained model unless weights are given, and what is missing is extrapolated. A method that
-    stops by itself may take less, and later stages of a method are not seen.
+    stops by itself may take less; later stages of a method and relearning are not seen.
 
     Args:
         config: From ``load_config``.

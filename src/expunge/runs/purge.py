@@ -71,14 +71,15 @@ def purge(folder: str | Path) -> Receipt:
 
 def _purge(folder: Path) -> Receipt:
     receipt = Receipt.load(folder / RECEIPT) if (folder / RECEIPT).is_file() else Receipt()
+    found = list(_holders(folder))
     gone = [
         Removed(file=path.relative_to(folder).as_posix(), held=held, sha256=sha256_of(path))
-        for path, held in _holders(folder)
+        for path, held in found
     ]
     if not gone:
         return receipt
     try:
-        for path, _ in list(_holders(folder)):
+        for path, _ in found:
             _remove(path)
         for name in _FOLDERS:
             for place in folder.rglob(name):

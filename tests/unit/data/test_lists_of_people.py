@@ -270,6 +270,17 @@ def test_a_mapping_gives_the_samples_of_an_id(folder: Bundle, tmp_path: Path, en
     assert (found.asked, found.unknown) == (1, 0)
     with pytest.raises(DataError, match="'9'"):
         resolve(folder, {"kind": "ids", "ids": [9], "mapping": str(file)})
+    list_.write_text("person,since\n7.0,2020\n")
+    assert resolve(folder, request).positions.tolist() == found.positions.tolist()
+
+
+def test_a_mapping_whose_samples_are_not_all_there(folder: Bundle, tmp_path: Path) -> None:
+    file = tmp_path / "map.csv"
+    file.write_text("id,sample\n7,REC-3\n7,REC-999\n")
+    request = {"kind": "ids", "ids": [7], "mapping": str(file)}
+    with pytest.raises(DataError, match="1 id is not in this data: 'REC-999'"):
+        resolve(folder, request)
+    assert len(resolve(folder, request | {"missing": "skip"}).positions) == 1
 
 
 def test_bad_mappings(folder: Bundle, tmp_path: Path) -> None:
@@ -286,27 +297,41 @@ def test_bad_mappings(folder: Bundle, tmp_path: Path) -> None:
             select_forget(folder, request)
 
 
-def test_long_lists_are_fast(tmp_path: Path) -> None:
-    count = 200_000
-    rows = np.random.default_rng(0).permutation(count)[: count // 2]
-
+def test_the_time_of_long_lists_grows_with_their_length(tmp_path: Path) -> None:
     class Rows:
-        def __init__(self) -> None:
+        def __init__(self, count: int) -> None:
             self.ids = [f"train/{row}" for row in range(count)]
 
         def __len__(self) -> int:
-            return count
+            return len(self.ids)
 
         def __getitem__(self, index: int) -> Any:
             return torch.zeros(1), 0
 
-    bundle = Bundle("many", Rows(), None, None, None, 1, (1, 1, 1))
-    file = tmp_path / "ids.csv"
-    file.write_text("id,who\n" + "".join(f"{row},Anna\n" for row in rows))
-    start = time.perf_counter()
-    found = select_forget(bundle, {"kind": "ids", "file": str(file)})
-    assert time.perf_counter() - start < 20  # under coverage on a busy machine; else about one
-    assert found.tolist() == sorted(rows.tolist())
+    def seconds(count: int) -> float:
+        bundle = Bundle("many", Rows(count), None, None, None, 1, (1, 1, 1))
+        rows = np.random.default_rng(0).permutation(count)[: count // 2]
+        file = tmp_path / "ids.csv"
+        file.write_text("id,who\n" + "".join(f"{row},Anna\n" for row in rows))
+        start = time.process_time()
+        found = select_forget(bundle, {"kind": "ids", "file": str(file)})
+        spent = time.process_time() - start
+        assert found.tolist() == sorted(rows.tolist())
+        return spent
+
+    assert seconds(160_000) < 24 * seconds(20_000)  # eight times; 64 if it were quadratic
+
+
+def test_empty_cells_are_nobody(tmp_path: Path) -> None:
+    train = BUNDLE.train.subset(torch.arange(6))
+    train.columns = {"who": ["Anna", None, float("nan"), "", "Ben", None]}
+    bundle = Bundle("x", train, None, None, BUNDLE.classes, 4, (1, 6, 6))
+    for value in ("", " ", "None", "nan"):
+        with pytest.raises(DataError, match="no training sample has"):
+            select_forget(bundle, {"kind": "groups", "column": "who", "values": [value]})
+    (tmp_path / "who.csv").write_text(",who\n0,Ben\n")
+    request = {"kind": "groups", "column": "who", "file": str(tmp_path / "who.csv")}
+    assert select_forget(bundle, request).tolist() == [4]
 
 
 def test_what_a_record_shows_of_a_request_names_nobody() -> None:

@@ -61,7 +61,7 @@ def select_ids(bundle: Bundle, spec: IdForget) -> Selection:
     samples = None if spec.mapping is None else read_mapping(spec.mapping)
 
     def is_name(text: str) -> bool:
-        return names.is_known(text) if samples is None else text in samples
+        return names.is_known(text) if samples is None else _value(text) in samples
 
     wanted = spec.ids if spec.file is None else read_list(spec.file, spec.column, is_name)
     found = Counter(_meant(names, samples, wanted or []))
@@ -74,6 +74,8 @@ def select_ids(bundle: Bundle, spec: IdForget) -> Selection:
         rows += inside
         if not inside:
             (outside.setdefault(held[0], []) if held else unknown).append(ids[0])
+        elif spec.missing != "skip":  # of a mapping: some of its samples are not there
+            unknown += [one for one in ids if not names.is_id(one)]
     if spec.missing != "skip":
         _refuse(names, unknown, outside)
     return _selection(rows, found, len(unknown), sum(len(one) for one in outside.values()))
@@ -85,7 +87,7 @@ def _meant(
     """The ids that each name stands for: one, but for a mapping."""
     if samples is None:
         return [(names.find(name),) for name in wanted]
-    keys = [str(name).strip() for name in wanted]
+    keys = [_value(name) or str(name) for name in wanted]
     return [tuple(names.find(one) for one in samples.get(key, [key])) for key in keys]
 
 
@@ -93,8 +95,7 @@ def select_groups(bundle: Bundle, spec: GroupForget) -> Selection:
     """The samples whose value in a column is one of these."""
     rows = _rows_by_value(bundle.train, spec.column)
     if spec.values is None and spec.file is None:
-        # An empty cell makes no group: those samples need not have anything in common.
-        groups = sorted(value for value in rows if value is not None)
+        groups = sorted(rows)
         chosen = sample_positions(spec, len(groups), f"values of {spec.column}", name="groups")
         wanted = [groups[place] for place in chosen.tolist()]
         return _selection([row for value in wanted for row in rows[value]], Counter(wanted), 0, 0)
@@ -106,25 +107,26 @@ def select_groups(bundle: Bundle, spec: GroupForget) -> Selection:
     }
     listed: Sequence[str | int] = spec.values or []
     if spec.file is not None:
-        usual = (spec.column.lower(), *("id", "ids"))
+        usual = (spec.column.lower(), "id", "ids")
         listed = read_list(
             spec.file, None, lambda text: _value(text) in rows or _value(text) in held, usual
         )
-    found = Counter(_value(value) for value in listed)
-    missing = [str(value) for value in found if value not in rows]
+    found = Counter(_value(value) or str(value) for value in listed)
+    missing = [value for value in found if value not in rows]
     outside = [value for value in missing if value in held]
     if missing and spec.missing != "skip":
         split = f"only in the {held[outside[0]]} set: " if len(outside) == len(missing) else ""
         raise DataError(
             f"no training sample has {split}{_some(missing)} in column {spec.column!r}"
-            f"{did_you_mean(missing[0], [str(value) for value in rows])}; correct them, or set "
+            f"{did_you_mean(missing[0], rows)}; correct them, or set "
             'forget.missing = "skip" to forget the others'
         )
     chosen_rows = [row for value in found for row in rows.get(value, [])]
     return _selection(chosen_rows, found, len(missing) - len(outside), len(outside))
 
 
-def _rows_by_value(dataset: Any, column: str) -> dict[str | None, list[int]]:
+def _rows_by_value(dataset: Any, column: str) -> dict[str, list[int]]:
+    """Rows of each value. An empty cell is none: such samples need have nothing in common."""
     columns = columns_of(dataset)
     if column not in columns:
         known = ", ".join(columns) or "none"
@@ -134,7 +136,8 @@ def _rows_by_value(dataset: Any, column: str) -> dict[str | None, list[int]]:
         )
     rows = defaultdict(list)
     for row, value in enumerate(columns[column]):
-        rows[_value(value)].append(row)
+        if (text := _value(value)) is not None:
+            rows[text].append(row)
     return rows
 
 

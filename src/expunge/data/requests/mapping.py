@@ -8,6 +8,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from ...core.errors import DataError
+from ..names import whole_number
 
 _COLUMNS = ("id", "sample")
 
@@ -46,5 +47,6 @@ def read_mapping(file: str | Path) -> dict[str, list[str]]:
     for row, (name, sample) in enumerate(pairs, start=1):
         if name in (None, "") or sample in (None, ""):
             raise DataError(f"forget.mapping: {path.name} has an empty cell in row {row}; fill it")
-        found[str(name).strip()].append(str(sample).strip())
+        text = str(name).strip()
+        found[whole_number(text) or text].append(str(sample).strip())
     return dict(found)
