@@ -15,6 +15,7 @@ from ..core.checks import check_positive
 from ..core.data import fetch, take
 from ..core.errors import InputError
 from ..core.isolation import isolated_randomness, seed_everything
+from ..core.storage.contents import add_value
 from ..core.storage.files import write_whole
 from .recipes import Recipe
 
@@ -205,20 +206,5 @@ def fingerprint(dataset: Any, positions: Tensor) -> str:
     with isolated_randomness():
         for part in torch.arange(len(chosen)).split(_READ_AT_ONCE):
             seed_everything(0)
-            _add(digest, fetch(chosen, part))
+            add_value(digest, fetch(chosen, part))
     return digest.hexdigest()
-
-
-def _add(digest: Any, value: Any) -> None:
-    if isinstance(value, Tensor):
-        digest.update(f"{value.dtype}|{tuple(value.shape)}|".encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    elif isinstance(value, dict):
-        for key in sorted(value):
-            digest.update(f"{key}|".encode())
-            _add(digest, value[key])
-    elif isinstance(value, list | tuple):
-        for one in value:
-            _add(digest, one)
-    else:
-        digest.update(f"{value!r}|".encode())

@@ -89,26 +89,26 @@ def _target(item: Any) -> Any:
 
 def _hashed(item: Any) -> bytes:
     digest = hashlib.sha256()
-    _add(digest, item)
+    add_value(digest, item)
     return digest.digest()
 
 
-def _add(digest: Any, value: Any) -> None:
+def add_value(digest: Any, value: Any) -> None:
+    """Add tensors, arrays, images, numbers and texts, at any depth, to a hash."""
     if isinstance(value, Tensor):
         value = value.detach().cpu().contiguous()
-        digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(f"{value.dtype}|{tuple(value.shape)}|".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     elif isinstance(value, Mapping):
-        for key in value:
-            digest.update(f"{key}:".encode())
-            _add(digest, value[key])
+        for key in sorted(value):
+            digest.update(f"{key}|".encode())
+            add_value(digest, value[key])
     elif isinstance(value, tuple | list):
-        digest.update(f"[{len(value)}".encode())
         for part in value:
-            _add(digest, part)
+            add_value(digest, part)
     elif isinstance(value, str | int | float | bool | bytes | type(None)):
-        digest.update(f"{type(value).__name__}{value!r};".encode())
+        digest.update(f"{value!r}|".encode())
     else:  # arrays and images
         array = np.asarray(value)
-        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(f"{array.dtype}|{array.shape}|".encode())
         digest.update(array.tobytes() if array.dtype != object else repr(value).encode())
