@@ -101,10 +101,11 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --no-anno
   --custom-compile-command "make requirements" pyproject.toml --extra models --extra data \
   --extra tuning --extra explain --extra diffusion
 
+# The largest set first: what the tests install bounds the others, so that all three agree.
 requirements: | $(UV)
-	$(COMPILE) --upgrade -o requirements/run.txt
-	$(COMPILE) --upgrade --extra nudity --group dev --constraints requirements/run.txt -o requirements/dev.txt
-	$(COMPILE) --upgrade --group docs --constraints requirements/run.txt -o requirements/docs.txt
+	$(COMPILE) --upgrade --extra nudity --group dev -o requirements/dev.txt
+	$(COMPILE) --upgrade --constraints requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --upgrade --group docs --constraints requirements/dev.txt -o requirements/docs.txt
 	echo hatchling | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --no-annotate --custom-compile-command "make requirements" - -o requirements/build.txt
 

@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from .models import save_single_file as save_single_file
     from .models import save_weights as save_weights
     from .reporting import report as report
+    from .reporting import tracking as tracking
     from .runs import check_run as check_run
     from .runs import demo as demo
     from .runs import demo_config as demo_config
@@ -154,7 +155,7 @@ _HOMES = {
         "FisherForgetting GradientAscent InfluenceUnlearning L1Sparse LCODEC MUNBa NegGradPlus "
         "NoT RandomLabel Retrain SCRUB SFRon SSD SalUn Scissorhands SelectiveAmnesia UCE UNSIR"
     ),
-    "reporting": "report",
+    "reporting": "report tracking",
     "models": (
         "build_language_model build_network build_word_tokenizer load_language_model load_pipeline "
         "load_weights save_single_file save_weights"

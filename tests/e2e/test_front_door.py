@@ -114,3 +114,22 @@ def test_tables_are_found_in_a_folder(engineer, expunge) -> None:
     (engineer / "tables" / "train.parquet").touch()
     table = starter_table(data="tables", forget="requests.csv", model="fast")
     assert table["data"]["source"] == "hf:./tables"
+
+
+def test_a_run_is_followed_by_a_tracker_and_its_folder_stays_verified(config, expunge) -> None:
+    pytest.importorskip("tensorboard")
+    found = expunge("unlearn", config, "-o", "out", "--track", "tensorboard")
+    assert found.code == 0, found.err
+    assert list(Path("out/tensorboard").glob("events.*"))
+    assert expunge("verify", "out").code == 0
+    assert Path("out/README.md").read_text().startswith("---\nlibrary_name")
+
+
+def test_trackers_that_cannot_follow_are_refused_before_anything_runs(config, expunge) -> None:
+    found = expunge("unlearn", config, "-o", "out", "--track", "comet")
+    assert found.code == 2
+    assert "one of mlflow, tensorboard, trackio, wandb, got 'comet'" in found.err
+    found = expunge("unlearn", config, "-o", "out", "--track", "wandb", "--seeds", "0,1")
+    assert found.code == 2
+    assert "--track follows one run, but --seeds asks for 2" in found.err
+    assert not Path("out").exists()

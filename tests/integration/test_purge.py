@@ -52,6 +52,7 @@ def test_nothing_is_left_after_a_purge(again, make_config) -> None:
     assert holders(again) == {}
     assert {path.name for path in again.iterdir()} == {
         "model.safetensors", "record.json", "report.html", "salt", "manifest.json", "purged.json",
+        "README.md",
     }  # fmt: skip
     for path in again.iterdir():
         content = path.read_bytes()

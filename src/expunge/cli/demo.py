@@ -11,8 +11,8 @@ import expunge
 
 from .shared import show
 from .shared.errors import COMMAND
-from .shared.options import Json, Overrides, Resume
-from .shared.progress import progress
+from .shared.options import Json, Overrides, Resume, Track
+from .shared.progress import followed
 
 NEEDS_ARGUMENTS = False
 
@@ -34,6 +34,7 @@ def command(
     ] = None,
     overrides: Overrides = None,
     resume: Resume = False,
+    track: Track = None,
     json: Json = False,
 ) -> None:
     """Train a small net on real images, forget a tenth of them, and compare with retraining.
@@ -48,13 +49,14 @@ def command(
         raise expunge.InputError(
             f"--set does not apply to --task {task.value}, which has no config"
         )
-    with progress() as listen:
+    with followed(track, out) as (listen, finish):
         run = (
             expunge.text_to_image_demo
             if draws
             else partial(expunge.demo, overrides=overrides or [])
         )
         record = run(out, resume=resume, on_log=listen, command=COMMAND.get())
+        finish(record)
     if json:
         print(record.to_json(), end="")
     else:

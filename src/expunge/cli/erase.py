@@ -9,8 +9,8 @@ import expunge
 
 from .shared import show
 from .shared.errors import COMMAND
-from .shared.options import Json, Out, Overrides, Resume
-from .shared.progress import progress
+from .shared.options import Json, Out, Overrides, Resume, Track
+from .shared.progress import followed
 
 NEEDS_ARGUMENTS = True
 
@@ -53,6 +53,7 @@ def command(
     out: Out = None,
     overrides: Overrides = None,
     resume: Resume = False,
+    track: Track = None,
     json: Json = False,
 ) -> None:
     """Make a text-to-image model forget a concept, and show what it draws before and after.
@@ -73,8 +74,9 @@ def command(
     }
     request = expunge.load_erase(config, changes=changes, overrides=overrides or [])
     folder = out or Path("runs") / f"erase-{_slug(next(iter(request.forget)))}"
-    with progress() as listen:
+    with followed(track, folder) as (listen, finish):
         record = expunge.erase(request, folder, resume=resume, on_log=listen, command=COMMAND.get())
+        finish(record)
     if json:
         print(record.to_json(), end="")
     else:

@@ -19,12 +19,13 @@ from .shared.options import (
     Out,
     Overrides,
     Resume,
+    Track,
     Users,
     Weights,
     load_request,
     output_folder,
 )
-from .shared.progress import progress
+from .shared.progress import followed
 
 if TYPE_CHECKING:
     from expunge.core import Record
@@ -47,6 +48,7 @@ def command(
     ] = None,
     resume: Resume = False,
     checkpoint_seconds: CheckpointSeconds = 20.0,
+    track: Track = None,
     json: Json = False,
 ) -> None:
     """Remove the influence of the forget set of CONFIG, and evaluate what is left of it.
@@ -60,7 +62,12 @@ def command(
     options = (model, weights, data, forget, users)
     request = load_request(config, options, overrides)
     numbers = None if seeds is None else parse_seeds(seeds)
-    with progress() as listen:
+    if numbers is not None and track:
+        raise expunge.InputError(
+            f"--track follows one run, but --seeds asks for {len(numbers)}; leave one of them out "
+            "(--set seed=N chooses one seed)"
+        )
+    with followed(track, folder) as (listen, finish):
         how: dict[str, Any] = {
             "resume": resume,
             "on_log": listen,
@@ -69,6 +76,7 @@ def command(
         }
         if numbers is None:
             one = expunge.run_unlearn(request, folder, **how)
+            finish(one)
         else:
             several = expunge.run_seeds(request, numbers, folder, **how)
     if numbers is None:

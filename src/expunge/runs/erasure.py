@@ -32,6 +32,7 @@ from ..models import load_pipeline, save_single_file
 from ..models.diffusion.packages import quiet
 from ..models.diffusion.tiny_digits import centred
 from ..reporting import report
+from ..reporting.run.card import write_card
 from ..tasks import Denoising, denoiser_of, text_to_image, with_denoiser
 from ..tasks.diffusion.lora import add_lora, merged, save_lora
 from .folder import MEGABYTE, OutputFolder, write_folder
@@ -173,6 +174,7 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
     if config.single_file:
         save_single_file(after, path / SINGLE)
     report(record, path / REPORT)
+    write_card(record, path / PIPELINE, library="diffusers", file=PIPELINE)
     record.save(path / RECORD)
     write_manifest(path)
     return record

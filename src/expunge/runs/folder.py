@@ -21,7 +21,14 @@ CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 SALT = "salt"
 MEGABYTE = 1 << 20
-RESULTS = ("record.json", "report.html", "model.safetensors", "summary.json", "manifest.json")
+RESULTS = (
+    "record.json",
+    "report.html",
+    "model.safetensors",
+    "summary.json",
+    "manifest.json",
+    "README.md",
+)
 
 
 class OutputFolder:

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from ..core.errors import InputError
 from ..core.schemas.base import JsonFile
+from ..reporting.trackers import TENSORBOARD
 from .folder import CHECKPOINTS, LOCK, SALT
 
 MANIFEST = "manifest.json"
-_NOT_RESULTS = {MANIFEST, SALT, LOCK, CHECKPOINTS}
+# Event files grow until the trackers are closed, after the manifest.
+_NOT_RESULTS = {MANIFEST, SALT, LOCK, CHECKPOINTS, TENSORBOARD}
 
 
 class Manifest(JsonFile):

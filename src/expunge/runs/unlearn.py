@@ -110,7 +110,7 @@ def finish(
     facts = {"commitment": commitment, "command": options.command}
     record = setting.judge(result, start, retrained, facts)
     path = folder.path
-    setting.save(result, path)
+    setting.save(result, record, path)
     report(record, path / REPORT)
     record.save(path / RECORD)
     write_manifest(path, identity)

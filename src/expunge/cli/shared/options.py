@@ -30,8 +30,14 @@ CheckpointSeconds = Annotated[
     float,
     typer.Option("--checkpoint-seconds", min=0, help="Least time between two checkpoints."),
 ]
-
-
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="NAME",
+        help="Follow in mlflow, tensorboard, trackio or wandb; may be repeated.",
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option("--model", "-m", metavar="NAME", help="A net, or package.module:factory."),

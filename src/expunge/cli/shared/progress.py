@@ -1,12 +1,18 @@
 """Shows rows that a run logs: bars on a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+import expunge
+
+if TYPE_CHECKING:
+    from expunge.core import Record
 
 QUIET_SECONDS = 30.0
 HIDDEN = {"doing", "stage", "step", "total"}
@@ -74,3 +80,17 @@ def progress(console: Console | None = None) -> Iterator[Bars | Lines]:
     )
     with Progress(*columns, console=console) as bars:
         yield Bars(bars)
+
+
+@contextmanager
+def followed(
+    track: list[str] | None, folder: Path
+) -> Iterator[tuple[Callable[[dict[str, Any]], None], Callable[["Record"], None]]]:
+    """A listener that also tells experiment trackers, and what tells them the record."""
+    with progress() as shown, expunge.tracking(track or (), folder) as trackers:
+
+        def listen(row: dict[str, Any]) -> None:
+            shown(row)
+            trackers(row)
+
+        yield listen, trackers.finish

@@ -1,5 +1,6 @@
 """``record.json``: the single truth about one run; reports and tables read only this."""
 
+from html import escape
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -235,3 +236,21 @@ class Record(JsonFile):
     history: list[dict[str, Any]] = Field(default_factory=list)
     warnings: list[Notice] = Field(default_factory=list)
     verdict: Verdict = Verdict()
+
+    def _repr_html_(self) -> str:
+        """Verdict and scores, for notebooks."""
+        names = sorted({key for scores in self.scores.values() for key in scores})
+        head = "".join(f"<th>{escape(name)}</th>" for name in names)
+        rows = "".join(
+            f"<tr><th>{escape(role)}</th>"
+            + "".join(f"<td>{_cell(scores.get(name))}</td>" for name in names)
+            + "</tr>"
+            for role, scores in self.scores.items()
+        )
+        reasons = escape(" ".join(self.verdict.reasons))
+        verdict = f"<p><b>{escape(self.verdict.status)}</b>. {reasons}</p>"
+        return f"{verdict}<table><tr><th></th>{head}</tr>{rows}</table>"
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

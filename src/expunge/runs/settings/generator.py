@@ -29,6 +29,7 @@ from ...evaluation import (
 )
 from ...evaluation.evaluate import now, versions
 from ...models.diffusion.packages import quiet
+from ...reporting.run.card import write_card
 from ...tasks import Denoising, with_denoiser
 from ...training import RECIPES
 from ...version import __version__
@@ -246,10 +247,11 @@ class GeneratorSetting:
         parts = self.config.model_dump(), *identity_of(self.method), __version__
         return key_of(start, *parts)
 
-    def save(self, result: Unlearned, folder: Path) -> None:
-        """Leave the unlearned model as a folder of diffusers."""
+    def save(self, result: Unlearned, record: Record, folder: Path) -> None:
+        """Leave the unlearned model as a folder of diffusers, with its card."""
         with quiet():
             write_folder(folder / PIPELINE, self._pipeline(result.model).save_pretrained)
+        write_card(record, folder / PIPELINE, library="diffusers", file=PIPELINE)
 
     @property
     def _probes(self) -> Probes | None:

@@ -26,6 +26,7 @@ from ...evaluation.details import per_class
 from ...evaluation.evaluate import now, versions
 from ...evaluation.measure import Measuring
 from ...models import save_weights
+from ...reporting.run.card import write_card
 from ...training import Recipe
 from ...version import __version__
 from ..folder import MEGABYTE
@@ -244,9 +245,10 @@ class SampleSetting:
         )
         return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
-    def save(self, result: Unlearned, folder: Path) -> None:
-        """Leave the weights of the unlearned model in the folder of a run."""
+    def save(self, result: Unlearned, record: Record, folder: Path) -> None:
+        """Leave the weights of the unlearned model in the folder of a run, and their card."""
         save_weights(result.model, folder / MODEL)
+        write_card(record, folder, file=MODEL)
 
     def needed_bytes(self) -> int:
         """Results, references, and a checkpoint with its successor."""

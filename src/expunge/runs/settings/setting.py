@@ -139,8 +139,8 @@ class Setting(Protocol):
         """Names the result of the run; ``start`` is the digest of the model to unlearn from."""
         ...
 
-    def save(self, result: Unlearned, folder: Path) -> None:
-        """Leave the unlearned model in the folder of a run."""
+    def save(self, result: Unlearned, record: Record, folder: Path) -> None:
+        """Leave the unlearned model in the folder of a run, and its card."""
         ...
 
     def needed_bytes(self) -> int:
