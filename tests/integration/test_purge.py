@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from expunge import InputError, Record, holders, purge, verify_folder
 from expunge.cli import main
 from expunge.runs import prepare, run_unlearn
+from expunge.runs.store import Store
 
 PERSON = "data.forget={kind='ids', ids=['train/28']}"
 CHANGES = (PERSON, "reference.retrain=1", "evaluation.pictures=true")
@@ -96,3 +97,43 @@ def test_the_command_says_what_it_removed(again, capsys) -> None:
 def test_pictures_are_kept_only_if_asked_for(make_config, tmp_path) -> None:
     assert make_config().evaluation.pictures is False
     assert prepare(make_config()).config.evaluation.pictures is False
+
+
+@pytest.fixture
+def store(finished, tmp_path):
+    """A store as a bench leaves it that was stopped half-way."""
+    kept = Store(tmp_path / "store")
+    for number, name in enumerate(("original", "retrained-1")):
+        kept.file("nets", str(number) * 64).parent.mkdir(exist_ok=True)
+        shutil.copy(finished / f"{name}.safetensors", kept.file("nets", str(number) * 64))
+    kept.checkpoints("2" * 64).mkdir()
+    shutil.copy(finished / "original.safetensors", kept.checkpoints("2" * 64) / "1.checkpoint")
+    kept.put("results", "3" * 64, {"value": 1})
+    return kept
+
+
+def test_a_purged_store_keeps_numbers_alone(store) -> None:
+    listed = set(holders(store.folder))
+    assert listed == {
+        f"nets/{'0' * 64}.safetensors", f"nets/{'1' * 64}.safetensors",
+        f"running/{'2' * 64}/1.checkpoint",
+    }  # fmt: skip
+    receipt = purge(store.folder)
+    assert {one.file for one in receipt.removed} == listed
+    assert not [*store.folder.rglob("*.safetensors"), *store.folder.rglob("*.checkpoint")]
+    assert store.get("results", "3" * 64) == {"value": 1}
+    assert holders(store.folder) == {}
+    assert purge(store.folder) == receipt
+
+
+def test_a_store_in_use_is_left_alone(store) -> None:
+    with store.lock("0" * 64), pytest.raises(InputError, match="a bench is writing into"):
+        purge(store.folder)
+    assert len(holders(store.folder)) == 3
+
+
+def test_a_folder_that_only_resembles_a_store_is_left_alone(store) -> None:
+    (store.folder / "thesis").mkdir()
+    with pytest.raises(InputError, match=r"no manifest.json in .*, and it is no store"):
+        purge(store.folder)
+    assert len(list(store.folder.rglob("*.safetensors"))) == 2

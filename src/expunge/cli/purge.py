@@ -11,12 +11,12 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of a finished run.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of a finished run, or a store")],
 ) -> None:
-    """Remove from a run what still holds the model before or the forgotten data.
+    """Remove from a run, or a store, what still holds the model before or the forgotten data.
 
-    Leaves the unlearned model, the record without pictures, the report, and a receipt. Not what
-    lies elsewhere: stores of benches, copies, backups, the data itself.
+    Leaves the unlearned model, the record without pictures, the report, and a receipt; of a
+    store, the results. Not what lies elsewhere: copies, backups, the data itself.
 
     Example: expunge purge runs/demo
     """

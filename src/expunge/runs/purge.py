@@ -1,4 +1,4 @@
-"""What a finished run still holds of the old model and the forgotten data, and its removal."""
+"""What a finished run or a store still holds of old models and forgotten data, and its removal."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,9 +14,15 @@ from ..core.schemas.record import Record
 from ..reporting import report
 from .folder import CHECKPOINTS, OutputFolder
 from .manifest import MANIFEST, Manifest, sha256_of, write_manifest
+from .store import is_idle, is_store
 
 RECEIPT = "purged.json"
 _FOLDERS = {CHECKPOINTS: "states of runs in flight", "latents": "images to forget, encoded"}
+_STORED = {
+    "nets": "a model before, or a retrained one",
+    "fleet": "a model of a memorisation fleet",
+    "running": "the state of an unfinished run",
+}
 
 
 class Removed(BaseModel):
@@ -43,35 +49,52 @@ def holders(folder: str | Path) -> dict[str, str]:
     original; the model that was unlearned, which the run is about, is not listed.
     """
     folder = Path(folder)
+    if is_store(folder):
+        return {path.relative_to(folder).as_posix(): held for path, held in _stored(folder)}
     return {path.relative_to(folder).as_posix(): held for path, held in _holders(folder)}
 
 
 def purge(folder: str | Path) -> Receipt:
-    """Remove from the folder of a finished run all that ``holders`` lists.
+    """Remove from the folder of a finished run, or from a store, all that ``holders`` lists.
 
-    Pictures of forgotten samples leave the record, and the report is written again from it. What
-    is gone is listed with its SHA-256 in ``purged.json``; a second call finds nothing to do. What
-    lies elsewhere (a store of benches, copies, backups, the data itself) stays: remove it there.
+    Pictures of forgotten samples leave the record, and the report is written again from it. Of a
+    store, results stay, which are numbers; a bench that asks for more trains anew. What is gone
+    is listed with its SHA-256 in ``purged.json``; a second call finds nothing to do. What lies
+    elsewhere (copies, backups, the data itself) stays: remove it there.
 
     Args:
         folder: Of a run that ended; one that was interrupted is resumed or deleted as a whole.
+            Or of a store, such as ``runs/store``.
 
     Raises:
         InputError: If no run has ended there, one is writing, or a file cannot be removed.
     """
     folder = Path(folder)
+    if is_store(folder):
+        if not is_idle(folder):
+            raise InputError(f"a bench is writing into {folder}; wait for its end")
+        return _removed(folder, list(_stored(folder)))
     if not (folder / MANIFEST).is_file():
         raise InputError(
-            f"expected the folder of a finished run, but there is no {MANIFEST} in {folder}; "
-            "finish the run with --resume, or delete the folder"
+            f"expected the folder of a finished run, but there is no {MANIFEST} in {folder}, and "
+            "it is no store; finish the run with --resume, or delete the folder"
         )
     with OutputFolder(folder, 0, results=()):
         return _purge(folder)
 
 
 def _purge(folder: Path) -> Receipt:
-    receipt = Receipt.load(folder / RECEIPT) if (folder / RECEIPT).is_file() else Receipt()
     found = list(_holders(folder))
+    receipt = _removed(folder, found)
+    if found:
+        for place in sorted(folder.rglob(MANIFEST), reverse=True):
+            write_manifest(place.parent, Manifest.load(place).identity)
+    return receipt
+
+
+def _removed(folder: Path, found: list[tuple[Path, str]]) -> Receipt:
+    """Remove files, and write the receipt with these and all before."""
+    receipt = Receipt.load(folder / RECEIPT) if (folder / RECEIPT).is_file() else Receipt()
     gone = [
         Removed(file=path.relative_to(folder).as_posix(), held=held, sha256=sha256_of(path))
         for path, held in found
@@ -89,8 +112,6 @@ def _purge(folder: Path) -> Receipt:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     receipt = Receipt(time=now, removed=[*receipt.removed, *gone])
     receipt.save(folder / RECEIPT)
-    for place in sorted(folder.rglob(MANIFEST), reverse=True):
-        write_manifest(place.parent, Manifest.load(place).identity)
     return receipt
 
 
@@ -101,6 +122,13 @@ def _remove(path: Path) -> None:
     record = Record.load(path).model_copy(update={"samples": []})
     report(record, path.with_name("report.html"))
     record.save(path)
+
+
+def _stored(folder: Path) -> Iterator[tuple[Path, str]]:
+    for name, held in _STORED.items():
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file() and not path.is_symlink() and path.suffix != ".lock":
+                yield path, held
 
 
 def _holders(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -26,6 +26,26 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
+_KINDS = {"nets", "results", "trials", "tuning", "fleet", "running"}
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a folder is a store: has its parts, and no others."""
+    if not (folder / "running").is_dir():
+        return False
+    return {path.name for path in folder.iterdir() if path.is_dir()} <= _KINDS
+
+
+def is_idle(folder: Path) -> bool:
+    """Whether no process is computing anything of a store."""
+    for path in (folder / "running").glob("*.lock"):
+        try:
+            FileLock(path).acquire(timeout=0).lock.release()
+        except Timeout:
+            return False
+    return True
+
+
 class Store:
     """One folder: ``nets``, ``results``, ``trials``, ``fleet``, ``running`` (unfinished).
 
