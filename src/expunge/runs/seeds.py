@@ -79,7 +79,7 @@ def summarise(records: Sequence[Record], command: str | None) -> dict[str, Any]:
         "schema": SUMMARY_SCHEMA,
         "command": command,
         "n": len(records),
-        "records": [json.loads(record.to_json()) for record in records],
+        "records": [record.model_dump(mode="json", by_alias=True) for record in records],
         "mean": _nested(mean.items()),
         "sd": _nested(sd.items()),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from ..core.batches import seeded
@@ -16,7 +16,7 @@ from ..core.data import fetch, take
 from ..core.errors import InputError
 from ..core.isolation import isolated_randomness, seed_everything
 from ..core.storage.contents import add_value
-from ..core.storage.files import write_whole
+from ..core.storage.files import parse_json, with_digest, without_digest, write_whole
 from .recipes import Recipe
 
 _NAME = "sisa.json"
@@ -54,12 +54,12 @@ class ShardPlan(BaseModel):
         """
         path = folder / _NAME
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+            return cls.model_validate(without_digest(parse_json(path.read_text(encoding="utf-8"))))
         except OSError as error:
             raise InputError(
                 f"cannot read {path}: {error}; name the folder that train_sisa filled"
             ) from error
-        except ValidationError as error:
+        except ValueError as error:  # also pydantic's
             raise InputError(
                 f"{path} is damaged or of another version: {error}; train again in a new folder"
             ) from error
@@ -71,8 +71,7 @@ class ShardPlan(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Replace the plan of a folder in one atomic step."""
-        text = self.model_dump_json(indent=1)
-        write_whole(folder / _NAME, text)
+        write_whole(folder / _NAME, with_digest(self.model_dump(mode="json")))
 
     def go_on(self, folder: Path, resume: bool) -> "ShardPlan":
         """The plan that a folder holds already, if it is this one but for its progress.

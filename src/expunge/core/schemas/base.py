@@ -1,16 +1,15 @@
 """Strict models, and those of them that are files."""
 
-import json
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from ..docstrings import describe_schema
 from ..errors import InputError
-from ..storage.files import parse_json, write_whole
+from ..storage.files import parse_json, with_digest, without_digest, write_whole
 from .convert import upgraded
 
 
@@ -40,10 +39,14 @@ class JsonFile(Strict):
 
     called: ClassVar[str]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, payload: Any) -> Any:
+        return without_digest(payload)
+
     def to_json(self) -> str:
-        """Indented JSON; ``nan`` never occurs, unknown values are null."""
-        payload = self.model_dump(mode="json", by_alias=True)
-        return json.dumps(payload, indent=1, allow_nan=False) + "\n"
+        """Indented JSON with a SHA-256 of the rest; unknown values are null, not ``nan``."""
+        return with_digest(self.model_dump(mode="json", by_alias=True))
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all.
@@ -58,14 +61,18 @@ class JsonFile(Strict):
         """Read what ``save`` wrote, by this version or an earlier one (see ``convert``).
 
         Raises:
-            InputError: If the file is missing, is not JSON, or has another schema.
+            InputError: If the file is missing, is not JSON, has another schema, or is not as it
+                was written.
         """
         try:
-            payload = parse_json(Path(path).read_text(encoding="utf-8"))
+            payload = without_digest(parse_json(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise InputError(f"cannot read the {cls.called} {path}: {error.strerror}") from error
         except ValueError as error:
-            raise InputError(f"{path} is not a {cls.called}: it is no JSON ({error})") from error
+            raise InputError(
+                f"{path} is damaged, or not a {cls.called}: {error}; restore it from a copy, or "
+                "make it anew"
+            ) from error
         try:
             return cls.model_validate(upgraded(payload))
         except (ValidationError, KeyError, TypeError, AttributeError) as error:

@@ -205,7 +205,8 @@ class Record(JsonFile):
     retrained_again. ``per_class`` holds test accuracies by class and role, ``cka`` the
     likeness to retrained by layer. ``history`` are rows logged by the method: ``stage``,
     ``step`` and numbers such as ``retain_loss``, ``forget_loss``, ``held_out_loss``, ``v``
-    (the dual of Eq. 5), ``cosine`` (of g_f and g_o), ``active``.
+    (the dual of Eq. 5), ``cosine`` (of g_f and g_o), ``active``. A file ends in ``sha256``, of
+    all else in it: one that is not as it was written is refused.
     """
 
     called: ClassVar[str] = "record"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ..storage.files import json_digest
 from .base import JsonFile, Strict
 from .record import Record, Scores
 
@@ -95,8 +96,9 @@ class Bench(JsonFile):
 
     def to_json(self) -> str:
         """One line per result, without fields that are as they are by default."""
-        payload = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        results = [json.dumps(one, allow_nan=False) for one in payload.pop("results", [])]
-        head = json.dumps({"schema": self.schema_, **payload}, indent=1, allow_nan=False)
-        lines = ",\n  ".join(results)
-        return f'{head[:-2]},\n "results": [\n  {lines}\n ]\n}}\n'
+        kept = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        payload = {"schema": self.schema_, **kept, "results": kept.get("results", [])}
+        digest = json_digest(payload)
+        results = ",\n  ".join(json.dumps(one, allow_nan=False) for one in payload.pop("results"))
+        head = json.dumps(payload, indent=1, allow_nan=False)
+        return f'{head[:-2]},\n "results": [\n  {results}\n ],\n "sha256": "{digest}"\n}}\n'

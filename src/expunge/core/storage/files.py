@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, and JSON that does not overwhelm its reader."""
 
+import hashlib
 import json
 import os
 import re
@@ -59,6 +60,30 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_int=_whole_number)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
+
+
+def with_digest(payload: dict[str, Any]) -> str:
+    """Indented JSON that ends in the SHA-256 of all else in it; ``nan`` never occurs."""
+    return json.dumps(payload | {"sha256": json_digest(payload)}, indent=1, allow_nan=False) + "\n"
+
+
+def without_digest(payload: Any) -> Any:
+    """What ``with_digest`` wrote down; what comes without a digest, as it is.
+
+    Raises:
+        ValueError: If anything is not as it was written.
+    """
+    if not isinstance(payload, dict) or "sha256" not in payload:
+        return payload
+    rest = {key: value for key, value in payload.items() if key != "sha256"}
+    if payload["sha256"] != json_digest(rest):
+        raise ValueError("its content is not what was written: the SHA-256 in it differs")
+    return rest
+
+
+def json_digest(payload: dict[str, Any]) -> str:
+    """SHA-256 (hex) of what JSON says, however it is laid out."""
+    return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
 
 
 def _whole_number(digits: str) -> int:
