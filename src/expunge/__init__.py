@@ -12,6 +12,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .bench import Bench as Bench
+    from .bench import forecast_bench as forecast_bench
     from .bench import load_bench as load_bench
     from .bench import run_bench as run_bench
     from .config import Config as Config
@@ -135,7 +136,7 @@ if TYPE_CHECKING:
     from .training import unlearn_sisa as unlearn_sisa
 
 _HOMES = {
-    "bench": "Bench load_bench run_bench",
+    "bench": "Bench forecast_bench load_bench run_bench",
     "config": "Config EraseConfig load_config load_erase wordings",
     "core": (
         "ConfigError DataError ExpungeError Guard GuardError InputError Method ModelError "

@@ -253,6 +253,33 @@ def test_lines_are_few() -> None:
     assert file.getvalue().count("step 5 of 10") == 3
 
 
+def test_lines_tell_the_time_that_is_left(monkeypatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    file = StringIO()
+    lines = Lines(Console(file=file, width=200))
+
+    def log(seconds: float, **row: object) -> str:
+        nonlocal now
+        now += seconds
+        before = len(file.getvalue())
+        lines({"doing": "evaluate", **row})
+        return file.getvalue()[before:].strip()
+
+    assert log(0) == "evaluate"
+    # A stage under the same heading is shown once it has taken five seconds.
+    assert log(1, stage="scores of original", step=9, total=100) == ""
+    assert log(4, stage="scores of original", step=19, total=100) == ""
+    told = log(26, stage="scores of original", step=39, total=100)
+    assert told == "evaluate: scores of original: step 40 of 100, 1:00 left"
+    assert log(29, stage="scores of original", step=79, total=100) == ""
+    # It begins anew for another model, at that one's speed.
+    assert log(2, stage="scores of retrained", step=9, total=100) == ""
+    told = log(29, stage="scores of retrained", step=38, total=100)
+    assert told == "evaluate: scores of retrained: step 39 of 100, 1:01 left"
+    assert log(0.1, doing="train original", stage="train", step=0, total=9).startswith("train")
+
+
 def test_a_terminal_gets_bars() -> None:
     file = StringIO()
     with progress(Console(file=file, force_terminal=True, width=120)) as listen:

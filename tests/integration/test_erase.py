@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from tests.unit.tasks.pipelines import PIPELINES, draw
 
-from expunge import Record, erase, load_erase, load_pipeline
+from expunge import Record, erase, forecast, load_erase, load_pipeline
 from expunge.cli import main
 from expunge.core import ConfigError, DataError, ModelError
 from expunge.core.precision import VARIABLE
@@ -209,3 +209,31 @@ def test_a_missing_list_of_prompts_is_named_before_anything_is_drawn(
     with pytest.raises(DataError, match=r"cannot read the prompts .*absent\.csv"):
         erase(asked, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_counts_images_and_writes_nothing(saved: Path, tmp_path: Path, capsys) -> None:
+    place = str(saved / "sd1")
+    found = forecast(request(saved / "sd1", side=16), seconds=2)
+    # Three concepts of four images; before and after: two wordings of one concept, two to keep.
+    assert found["images"] == {"to learn from": 12, "to show": 2 * (2 + 2)}
+    parts = found["seconds"]
+    assert parts["in all"] == pytest.approx(sum(parts[name] for name in list(parts)[:3]))
+    assert parts["images to show"] == pytest.approx(parts["images to learn from"] * 8 / 12)
+    words = ["--set", "images.per_concept=2", "--set", "images.steps=1", "--set", "side=16"]
+    out = tmp_path / "out"
+    code = main(
+        ["erase", "church", "-m", place, "--keep", "dog", "-o", str(out), "--dry-run", *words]
+    )
+    assert code == 0
+    assert "4 to learn from" in capsys.readouterr().out
+    assert not out.exists()
+
+
+def test_images_are_counted_while_they_are_generated(saved: Path, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = []
+    erase(request(saved / "sd1", side=16), tmp_path / "out", on_log=rows.append)
+    told = [(row["step"] + 1, row["total"]) for row in rows
+            if row.get("doing") == "generate images of church" and "step" in row]  # fmt: skip
+    assert told == [(4, 4)]
+    stages = {row["stage"] for row in rows if row.get("doing") == "evaluate" and "stage" in row}
+    assert {"images of original", "images of unlearned", "scores of unlearned"} <= stages

@@ -1,13 +1,17 @@
 """Forecasts: what was tried to the end is measured, and what was not is extrapolated."""
 
+import json
 import time
 
 import pytest
+from tests.integration.test_bench_run import JOBS, TABLE, tiny_bench
 
-from expunge import forecast
+from expunge import forecast, forecast_bench
+from expunge.bench import parse_bench, run_bench
 from expunge.cli import main
 from expunge.core import InputError
-from expunge.runs.forecast import _advice, _Probe
+from expunge.runs.forecasts.probe import Probe
+from expunge.runs.forecasts.run import advice
 
 
 def test_a_small_run_is_tried_to_its_end(make_config) -> None:
@@ -46,7 +50,7 @@ def test_nothing_is_trained_where_weights_are_given(make_config, tmp_path) -> No
 
 
 def test_steps_are_extrapolated_without_the_first() -> None:
-    probe = _Probe(0.05)
+    probe = Probe(0.05)
 
     def run() -> None:
         time.sleep(0.2)  # warming up does not count
@@ -55,15 +59,15 @@ def test_steps_are_extrapolated_without_the_first() -> None:
             time.sleep(0.01)
 
     assert 9 < probe.seconds(run) < 25
-    assert _Probe(1).seconds(lambda: None) < 0.1
+    assert Probe(1).seconds(lambda: None) < 0.1
 
 
 @pytest.mark.parametrize(
     ("method", "retrain", "words"),
     [(2.0, 1.0, "Retrain instead"), (1.0, 4.0, "costs 25 %"), (1.0, None, "no telling")],
 )
-def test_advice(method, retrain, words) -> None:
-    assert words in _advice(method, retrain)
+def testadvice(method, retrain, words) -> None:
+    assert words in advice(method, retrain)
 
 
 def test_the_command(tmp_path, monkeypatch, capsys) -> None:
@@ -79,3 +83,42 @@ def test_the_command(tmp_path, monkeypatch, capsys) -> None:
     assert "in all" in told.out
     assert "Memory:" in told.out
     assert list(tmp_path.iterdir()) == [tmp_path / "tiny.toml"]
+
+
+def test_a_bench_tells_what_is_missing_and_writes_nothing(tmp_path) -> None:
+    plan = parse_bench(tiny_bench())
+    found = forecast_bench(plan, store=tmp_path / "store", seconds=5)
+    assert (found["planned"], found["known"]) == (JOBS, 0)
+    assert found["missing"] == {"original": 2, "untrained": 2, "retrained": 2, "unlearned": 4}
+    assert not (tmp_path / "store").exists()
+    parts = found["seconds"]
+    assert parts["in all"] == pytest.approx(sum(parts[n] for n in list(parts)[:3]))
+    assert min(parts["training"], parts["methods"], parts["evaluation"]) > 0
+
+    run_bench(plan, tmp_path / "out", store=tmp_path / "store")
+    more = parse_bench(tiny_bench(seeds=[0, 1, 2]))
+    after = forecast_bench(more, store=tmp_path / "store", seconds=5)
+    assert after["known"] == JOBS
+    assert after["missing"] == {"original": 1, "untrained": 1, "retrained": 1, "unlearned": 2}
+    assert sum(after["missing"].values()) + JOBS == after["planned"]
+
+
+def test_the_original_that_is_there_is_not_trained_again(tmp_path) -> None:
+    run_bench(parse_bench(tiny_bench(seeds=[0])), tmp_path / "out", store=tmp_path / "store")
+    one, two = (
+        forecast_bench(parse_bench(tiny_bench(seeds=[7])), store=tmp_path / name, seconds=4)
+        for name in ("store", "nothing")
+    )
+    # Nine tenths of a training against that and a whole one, on a machine that others use.
+    assert one["seconds"]["training"] < 0.8 * two["seconds"]["training"]
+
+
+def test_dry_runs_of_a_bench(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bench.toml").write_text(TABLE)
+    assert main(["bench", "bench.toml", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert f"0 of {JOBS} results are in the store; missing: 2 original" in told
+    assert main(["plan", "bench.toml", "--seconds", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["planned"] == JOBS
+    assert list(tmp_path.iterdir()) == [tmp_path / "bench.toml"]

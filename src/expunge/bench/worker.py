@@ -10,6 +10,7 @@ from ..config import Config
 from ..config.generator import GeneratorConfig
 from ..core.errors import GuardError, ModelError
 from ..core.method import Method, identity_of
+from ..core.progress import listening
 from ..core.schemas.convert import upgraded
 from ..core.schemas.record import Cost, MethodInfo, Record
 from ..core.schemas.results import Judge, Result, Tuning
@@ -102,7 +103,8 @@ class Worker(JobWorker[Job, Result]):
         record = Record(created=now(), versions=versions(), request=setting.request)
         try:
             model, made = self._made(job, setting, key)
-            record = setting.measure(model, job.kind, self._wanted(job))
+            with listening(self._options.log("evaluate")):
+                record = setting.measure(model, job.kind, self._wanted(job))
         except (GuardError, ModelError) as refused:
             self._store.finish(key)
             error = str(refused)

@@ -8,8 +8,17 @@ import typer
 
 import expunge
 
+from .shared import show
 from .shared.errors import COMMAND, INTERRUPTED
-from .shared.options import CheckpointSeconds, ConfigPath, Json, Out, Overrides, output_folder
+from .shared.options import (
+    CheckpointSeconds,
+    ConfigPath,
+    DryRun,
+    Json,
+    Out,
+    Overrides,
+    output_folder,
+)
 from .shared.progress import progress
 
 if TYPE_CHECKING:
@@ -35,6 +44,7 @@ def command(
         typer.Option(metavar="ADDRESS", help="Run on a Ray cluster; local starts one here."),
     ] = None,
     checkpoint_seconds: CheckpointSeconds = 20.0,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Compare methods over data, nets, scenarios and seeds; go on where a bench was stopped.
@@ -45,6 +55,9 @@ def command(
     """
     folder = output_folder(out, config)
     plan = expunge.load_bench(config, overrides or [])
+    if dry_run:
+        show.forecast(expunge.forecast_bench(plan, store=store), json)
+        return
     try:
         with progress() as listen:
             outcome = expunge.run_bench(

@@ -9,7 +9,7 @@ import expunge
 
 from .shared import show
 from .shared.errors import COMMAND
-from .shared.options import Json, Out, Overrides, Resume, Track
+from .shared.options import DryRun, Json, Out, Overrides, Resume, Track
 from .shared.progress import followed
 
 NEEDS_ARGUMENTS = True
@@ -54,6 +54,7 @@ def command(
     overrides: Overrides = None,
     resume: Resume = False,
     track: Track = None,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Make a text-to-image model forget a concept, and show what it draws before and after.
@@ -73,6 +74,9 @@ def command(
         "lora": lora,
     }
     request = expunge.load_erase(config, changes=changes, overrides=overrides or [])
+    if dry_run:
+        show.forecast(expunge.forecast(request), json)
+        return
     folder = out or Path("runs") / f"erase-{_slug(next(iter(request.forget)))}"
     with followed(track, folder) as (listen, finish):
         record = expunge.erase(request, folder, resume=resume, on_log=listen, command=COMMAND.get())

@@ -1,6 +1,7 @@
 """``expunge plan``."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,28 +24,21 @@ def command(
 ) -> None:
     """Try the parts of a run for some seconds, and forecast time and memory of the whole.
 
+    CONFIG may be that of a run, of a bench or of expunge erase; nothing is written.
+
     Example: expunge plan configs/cifar10-random10.toml
     """
     print(f"Trying {config} for about {seconds:g} s …", file=sys.stderr, flush=True)
-    found = expunge.forecast(expunge.load_config(config, overrides or []), seconds=seconds)
-    if json:
-        show.as_json(found)
-    else:
-        _print(found)
+    show.forecast(_forecast(config, overrides or [], seconds), json)
 
 
-def _print(found: dict[str, Any]) -> None:
-    rows = [[part, _time(value)] for part, value in found["seconds"].items()]
-    show.table(rows, ["part", "time"])
-    if found["passes"] is not None:
-        print(f"\nTraining takes {found['passes']:g} passes over the training set.")
-    if found["peak_megabytes"] is not None:
-        print(f"Memory: {found['peak_megabytes']:,} MB at the peak of the trials.")
-    print(found["advice"])
+def _forecast(path: Path, overrides: list[str], seconds: float) -> dict[str, Any]:
+    from expunge.config import read_toml  # noqa: PLC0415  (--help needs no config)
 
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return "not known"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
+    table = read_toml(path)
+    if "seeds" in table:
+        return expunge.forecast_bench(expunge.load_bench(path, overrides), seconds=seconds)
+    if "forget" in table:
+        request = expunge.load_erase(path, overrides=overrides)
+        return expunge.forecast(request, seconds=seconds)
+    return expunge.forecast(expunge.load_config(path, overrides), seconds=seconds)

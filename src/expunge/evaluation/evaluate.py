@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..core.capabilities import class_names
 from ..core.data import UnlearningData
 from ..core.errors import InputError
+from ..core.progress import about
 from ..core.schemas.record import Cost, DataInfo, MethodInfo, ModelInfo, Record
 from ..core.task import Task
 from ..core.unlearn import Unlearned
@@ -78,10 +79,10 @@ def evaluate(
         result.task, data, torch.device(device), precision, protocol, facts.canaries, batch_size
     )
     models = _models(original, result.model, retrained, retrained_again)
-    found = {
-        role: how.measure(given, relearn=role != "retrained_again")
-        for role, given in models.items()
-    }
+    found = {}
+    for role, given in models.items():
+        with about(role):
+            found[role] = how.measure(given, relearn=role != "retrained_again")
     curves = {role: one.curve for role, one in found.items()}
     if untrained is not None and curves["original"] is not None:
         curves["untrained"] = how.untrained(untrained)

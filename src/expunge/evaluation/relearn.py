@@ -15,6 +15,7 @@ from ..core.errors import InputError
 from ..core.guard import probe
 from ..core.isolation import isolated_randomness
 from ..core.precision import with_precision
+from ..core.progress import tell
 from ..core.run import Run
 from ..core.schemas.record import Relearn
 from ..core.task import Task
@@ -239,6 +240,7 @@ def curve_of(
                 curve.append(_accuracy(net, precise, measured, device))
             loss = precise.loss(net, join(forget[step], retain[step])).mean()
             run.apply(optimizer, parameters, run.gradient(loss, parameters))
+            tell("relearning", step + 1, protocol.steps[-1])
         curve.append(_accuracy(net, precise, measured, device))
     return curve
 

@@ -16,6 +16,7 @@ from ..core.data import Split, UnlearningData, fetch
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
 from ..core.precision import autocast
+from ..core.progress import tell
 from ..core.run import Run
 from ..core.schemas.record import Scores
 from ..core.task import Task
@@ -76,15 +77,16 @@ def score_sets(
     judged = judged_test(task, data) if judged is None else judged
     run = Run(0, device=device)
     scores: dict[str, SetScores] = {}
+    done, total = 0, sum(len(one) for split in SCORED if (one := getattr(data, split)) is not None)
     with isolated_randomness(), evaluating(on_device(model, device)) as net:
         for split in SCORED:
             dataset = getattr(data, split)
             if dataset is None:
                 continue
             # ``once`` seeds the global randomness that losses and data sets may draw from.
-            found = run.once(
-                split, partial(_score, net, task, dataset, device, batch_size, precision)
-            )
+            how = (device, batch_size, precision, (done, total))
+            found = run.once(split, partial(_score, net, task, dataset, *how))
+            done += len(dataset)
             _check_finite(found.loss, split)
             scores[split.value] = found
     if Split.TEST in scores:
@@ -166,6 +168,7 @@ def _score(
     device: torch.device,
     batch_size: int,
     precision: str,
+    progress: tuple[int, int],
 ) -> SetScores:
     parts = []
     for start in range(0, len(dataset), batch_size):
@@ -177,6 +180,7 @@ def _score(
             correct = task.correct(remembered, batch)
             probability, predicted = _predictions(remembered, task, batch)
         parts.append((loss, correct, probability, predicted))
+        tell("scores", progress[0] + start + len(indices), progress[1])
     return SetScores(*(_column(column) for column in zip(*parts, strict=True)))
 
 

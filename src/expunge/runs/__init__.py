@@ -6,7 +6,7 @@ from .demonstration import demo_config as demo_config
 from .demonstration import text_to_image_demo as text_to_image_demo
 from .erasure import erase as erase
 from .explanation import explain as explain
-from .forecast import forecast as forecast
+from .forecasts import forecast as forecast
 from .manifest import verify_folder as verify_folder
 from .memorisation import measure_memorisation as measure_memorisation
 from .prepare import load as load

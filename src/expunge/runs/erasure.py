@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..config import EraseConfig
 from ..core.data import UnlearningData
+from ..core.progress import listening
 from ..core.run import Log
 from ..core.schemas.record import Record, Request
 from ..core.storage.tensors import read_or_none, write_tensors
@@ -137,8 +138,8 @@ def _carry_out(request: _Request) -> Record:
         resume=options.resume,
         on_log=options.log(method.name),
     )
-    options.log("generate and evaluate")({})
-    return _finish(request, done, data, latents.fingerprint())
+    with listening(options.log("evaluate")):
+        return _finish(request, done, data, latents.fingerprint())
 
 
 def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprint: str) -> Record:
@@ -182,7 +183,7 @@ def _finish(request: _Request, done: Unlearned, data: UnlearningData, fingerprin
 
 def _with_images(request: _Request, record: Record, pipelines: dict[str, Any]) -> Record:
     """The record with images, and with what a detector finds in those of a list."""
-    record = evaluate_generator(record, pipelines, _plan(request.config))
+    record = evaluate_generator(record, pipelines, plan_of(request.config))
     if request.detector is None:
         return record
     how = request.config.drawing
@@ -198,7 +199,7 @@ def _with_images(request: _Request, record: Record, pipelines: dict[str, Any]) -
     )
 
 
-def _plan(config: EraseConfig) -> GenerationPlan:
+def plan_of(config: EraseConfig) -> GenerationPlan:
     """All wordings of what is forgotten, its neighbours, and the first wording of what is kept."""
     prompts = []
     for first, *others in config.forget.values():
@@ -218,7 +219,7 @@ def _latents(request: _Request) -> LatentSet:
 def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     config, pipeline = request.config, request.pipeline
     if name in config.images.folders:
-        return _encoded(pipeline, read_images(config.images.folders[name], _side(request)))
+        return encoded(pipeline, read_images(config.images.folders[name], _side(request)))
     seeds = [config.seed + number for number in range(config.images.per_concept)]
     said = [texts[number % len(texts)] for number in range(len(seeds))]
     settings = config.images.model_dump(exclude={"per_concept", "folders"})
@@ -227,14 +228,16 @@ def _of_concept(request: _Request, name: str, texts: list[str]) -> Tensor:
     path = request.folder.path / "latents" / f"{request_digest([repr(facts)], '')[:24]}.safetensors"
     if (known := read_or_none(path)) is not None:
         return known[0]["latents"]
-    request.options.log(f"generate images of {name}")({})
+    with listening(request.options.log(f"generate images of {name}")):
+        images = generate(pipeline, said, seeds, **settings)
     # Contiguous, as it comes back from the file: sums depend on the layout in memory.
-    latents = _encoded(pipeline, generate(pipeline, said, seeds, **settings)).contiguous()
+    latents = encoded(pipeline, images).contiguous()
     write_tensors(path, {"latents": latents}, {})
     return latents
 
 
-def _encoded(pipeline: Any, images: Tensor) -> Tensor:
+def encoded(pipeline: Any, images: Tensor) -> Tensor:
+    """Latents of images, as the denoiser of a pipeline takes them."""
     autoencoder = getattr(pipeline, "vae", None)
     return centred(images) if autoencoder is None else encode_images(autoencoder, images)
 

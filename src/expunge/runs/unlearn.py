@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..config import Config
 from ..config.generator import GeneratorConfig
+from ..core.progress import listening
 from ..core.run import Log
 from ..core.schemas.record import Record
 from ..core.unlearn import model_digest, unlearn
@@ -105,10 +106,10 @@ def finish(
         checkpoint_seconds=options.checkpoint_seconds,
     )
     start.release()
-    options.log("evaluate")({})
     commitment = request_digest(setting.ids, folder.salt())
     facts = {"commitment": commitment, "command": options.command}
-    record = setting.judge(result, start, retrained, facts)
+    with listening(options.log("evaluate")):
+        record = setting.judge(result, start, retrained, facts)
     path = folder.path
     setting.save(result, record, path)
     report(record, path / REPORT)

@@ -25,6 +25,10 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FOLDER", help="Where results go; runs/NAME by default."),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Only forecast what it will cost, from trials of seconds."),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where a stopped run left off.")]
 CheckpointSeconds = Annotated[
     float,

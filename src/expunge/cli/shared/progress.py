@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from expunge.core import Record
 
 QUIET_SECONDS = 30.0
+SHORT_SECONDS = 5.0
 HIDDEN = {"doing", "stage", "step", "total"}
 
 
@@ -34,20 +35,42 @@ class Bars:
 
 
 class Lines:
-    """A line when something begins, and every half minute."""
+    """A line when something begins, and every half minute, with the time that is left.
+
+    Stages of the same work that take less than five seconds get none.
+    """
 
     def __init__(self, console: Console, every: float = QUIET_SECONDS) -> None:
         self._console, self._every = console, every
-        self._name, self._latest = "", 0.0
+        self._doing, self._stage = "", ""
+        self._first, self._step = (0.0, 0), 0  # time and step with which the stage began
+        self._due = 0.0
 
     def __call__(self, row: dict[str, Any]) -> None:
-        name, now = title(row), time.monotonic()
-        if name == self._name and now - self._latest < self._every:
+        now, step = time.monotonic(), row.get("step", 0)
+        # A stage may come again, for another model.
+        if (stage := title(row)) != self._stage or step < self._step:
+            self._stage, self._first = stage, (now, step)
+            self._due = max(self._due, now + min(self._every, SHORT_SECONDS))
+        if (doing := row.get("doing", stage)) != self._doing:
+            self._doing, self._due = doing, now
+        self._step = step
+        if now < self._due:
             return
-        self._name, self._latest = name, now
-        where = f": step {row['step'] + 1} of {row['total']}" if "total" in row else ""
-        text = f"{name}{where} {numbers(row)}".rstrip()
+        self._due = now + self._every
+        text = f"{stage}{self._position(row, now)} {numbers(row)}".rstrip()
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _position(self, row: dict[str, Any], now: float) -> str:
+        """Which step it is, and how long the rest of the stage takes at the speed so far."""
+        if "total" not in row:
+            return ""
+        (began, first), step, total = self._first, row["step"], row["total"]
+        text = f": step {step + 1} of {total}"
+        if step <= first:
+            return text
+        minutes, seconds = divmod(round((now - began) / (step - first) * (total - step - 1)), 60)
+        return f"{text}, {minutes}:{seconds:02d} left"
 
 
 def title(row: dict[str, Any]) -> str:

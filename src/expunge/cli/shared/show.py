@@ -47,6 +47,36 @@ def scores(found: Mapping[str, Mapping[str, float | None]]) -> None:
     table(rows, ["accuracy in %", *(COLUMNS[key] for key in shown)])
 
 
+def forecast(found: Mapping[str, Any], json: bool) -> None:
+    """What a run or a bench will cost."""
+    if json:
+        as_json(found)
+        return
+    if "planned" in found:
+        missing = ", ".join(f"{number} {kind}" for kind, number in found["missing"].items())
+        print(f"{found['known']} of {found['planned']} results are in the store", end="")
+        print(f"; missing: {missing}.\n" if missing else ".\n")
+    if "images" in found:
+        counts = (f"{number:,} {what}" for what, number in found["images"].items())
+        print(f"Images to generate: {', '.join(counts)}.\n")
+    rows = [[part, _time(value)] for part, value in found["seconds"].items()]
+    table(rows, ["part", "time"])
+    if found.get("passes") is not None:
+        print(f"\nTraining takes {found['passes']:g} passes over the training set.")
+    if found.get("peak_megabytes") is not None:
+        print(f"Memory: {found['peak_megabytes']:,} MB at the peak of the trials.")
+    print(found.get("advice", ""))
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{seconds:.1f} s"
+
+
 def summary(record: "Record", folder: Path) -> None:
     """Verdict, scores, distance to retraining, cost, and where the report is."""
     print(f"Verdict: {record.verdict.status}. {' '.join(record.verdict.reasons)}\n")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...core.codes import Code
 from ...core.errors import InputError
+from ...core.progress import about
 from ...core.schemas.record import GeneratedImage, PromptScore, Record, Scores
 from ...metrics import frechet_distance
 from ..details import as_png
@@ -47,7 +48,10 @@ def evaluate_generator(
     """
     check_labels(plan, judge)
     # Asked for one by one: a mapping may load each when it is asked, and let go of it after.
-    images = {role: generate_all(pipelines[role], plan) for role in pipelines}
+    images = {}
+    for role in pipelines:
+        with about(role):
+            images[role] = generate_all(pipelines[role], plan)
     found = {} if judge is None else {role: judge.predict(one) for role, one in images.items()}
     prompts = [] if judge is None else recognised(plan, judge, found)
     aim = judge.predict(real).features if judge is not None and real is not None else None

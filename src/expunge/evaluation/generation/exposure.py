@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from ...core.errors import InputError
+from ...core.progress import about, tell, unheard
 from ...core.schemas.record import Exposure, Record
 from ...data import ListedPrompt
 from .sampling import generate
@@ -58,9 +59,10 @@ def count_exposed(
     if not prompts:
         raise InputError("expected at least one prompt to look for exposed parts, got none")
     how = {"steps": steps, "batch_size": batch_size, "side": side}
-    counts = {
-        name: _count(one, prompts, detector, guidance, how) for name, one in pipelines.items()
-    }
+    counts = {}
+    for name, one in pipelines.items():
+        with about(name):
+            counts[name] = _count(one, prompts, detector, guidance, how)
     exposure = Exposure(
         detector=detector.name,
         least_score=detector.least_score,
@@ -78,17 +80,16 @@ def _count(
     how: Mapping[str, Any],
 ) -> dict[str, int]:
     total: Counter[str] = Counter()
+    done = 0
     scales = [guidance if one.guidance is None else one.guidance for one in prompts]
     for scale in sorted(set(scales)):
         alike = [one for one, own in zip(prompts, scales, strict=True) if own == scale]
         for start in range(0, len(alike), _AT_ONCE):
             here = alike[start : start + _AT_ONCE]
-            images = generate(
-                pipeline,
-                [one.text for one in here],
-                [one.seed for one in here],
-                guidance=scale,
-                **how,
-            )
+            texts, seeds = [one.text for one in here], [one.seed for one in here]
+            with unheard():
+                images = generate(pipeline, texts, seeds, guidance=scale, **how)
             total.update(detector.count(images))
+            done += len(here)
+            tell("prompts", done, len(prompts))
     return dict(sorted(total.items()))

@@ -12,6 +12,7 @@ from ...core.checks import check_positive
 from ...core.data import UnlearningData
 from ...core.errors import InputError
 from ...core.isolation import isolated_randomness, seed_everything
+from ...core.progress import about, tell
 from ...core.run import Run
 from ...core.schemas.record import GenerationProbe, Record, Relearn
 from ...core.task import Task
@@ -94,10 +95,11 @@ def assisted_probes(
     found = []
     for kind, strengths in kinds.items():
         for strength in strengths:
-            shares = {
-                name: _recognised(_assisted(pipelines[name], kind, strength, first), plan, judge)
-                for name in pipelines
-            }
+            shares = {}
+            for name in pipelines:
+                with about(f"{name}, {kind} {strength:g}"):
+                    assisted = _assisted(pipelines[name], kind, strength, first)
+                    shares[name] = _recognised(assisted, plan, judge)
             found.append(
                 GenerationProbe(
                     probe=kind, strength=strength, images=plan.images, recognised=shares
@@ -197,6 +199,7 @@ def _relearned(
                 for parameter, slope in zip(parameters, slopes, strict=True):
                     parameter.grad = slope
                 optimizer.step()
+                tell("relearning", step + 1, protocol.steps[-1])
     return shares
 
 

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from ...core.checks import check_positive
 from ...core.errors import InputError, ModelError
 from ...core.memory import memory_advice
+from ...core.progress import tell
 from ...core.schemas.record import PromptGroup
 
 
@@ -117,6 +118,7 @@ def generate(
                 "(torch_dtype=torch.float32), or unlearn with a lower lr"
             )
         parts.append((images * 255).round().clamp(0, 255).to(torch.uint8))
+        tell("images", min(here.stop, len(texts)), len(texts))
     return torch.cat(parts)
 
 

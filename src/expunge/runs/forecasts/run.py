@@ -1,75 +1,25 @@
 """What a run will cost, from probes of some seconds: time, passes and memory."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from ..config import Config
-from ..core.data import fetch
-from ..core.memory import PeakMemory
-from ..core.precision import with_precision
-from ..core.unlearn import unlearn
-from ..training import train
-from .prepare import prepare
-from .settings.samples import SampleSetting
+from ...config import Config
+from ...core.data import fetch
+from ...core.memory import PeakMemory
+from ...core.precision import with_precision
+from ...core.unlearn import unlearn
+from ...training import train
+from ..prepare import prepare
+from ..settings.samples import SampleSetting
+from .probe import FORECAST_SCHEMA, Probe
 
-FORECAST_SCHEMA = "expunge.forecast/1"
 _FORWARD_SAMPLES = 256
 
 
-class _Enough(BaseException):
-    """Ends a probe; no error, so that nothing takes it for one."""
-
-
-@dataclass
-class _Probe:
-    """Times the steps of a stage, and ends it when enough was seen.
-
-    ``seconds`` of a whole stage are those of a step times its number of steps. The first step,
-    which warms up, does not count.
-    """
-
-    limit: float
-    started: float = 0.0
-    first: tuple[float, int] | None = None
-    last: tuple[float, int] | None = None
-    total: int = 0
-    stage: str = ""
-    behind: float = 0.0  # seconds of the stages that were finished
-
-    def __call__(self, row: dict[str, Any]) -> None:
-        if "step" not in row or "total" not in row:
-            return
-        now = time.perf_counter()
-        if row["stage"] != self.stage:
-            self.behind, self.stage, self.first = now - self.started, row["stage"], None
-        self.total = int(row["total"])
-        if self.first is None:
-            self.first = now, int(row["step"])
-        self.last = now, int(row["step"])
-        if now - self.started > self.limit and self.last[1] > self.first[1]:
-            raise _Enough
-
-    def seconds(self, run: Callable[[], object]) -> float | None:
-        """Of all that ``run`` does, measured or extrapolated; None if it logs no steps."""
-        self.started = time.perf_counter()
-        try:
-            run()
-        except _Enough:
-            pass
-        else:
-            return time.perf_counter() - self.started
-        if self.first is None or self.last is None:
-            return None
-        rate = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
-        return self.behind + rate * self.total
-
-
-def forecast(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
+def forecast_run(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
     """Say what a run will cost, without carrying it out.
 
     Training, the method and the evaluation are each tried for a third of ``seconds``, on an
@@ -92,9 +42,9 @@ def forecast(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
     start = setting.loaded.given() if setting.loaded.given is not None else setting.untrained()
     share = len(setting.data.retain) / len(setting.bundle.train)
     with PeakMemory(setting.device) as memory:
-        one = _training_seconds(setting, seconds / 3)
-        method = _method_seconds(setting, start, seconds / 3)
-        forward = _forward_seconds(setting, start)
+        one = training_seconds(setting, seconds / 3)
+        method = method_seconds(setting, start, seconds / 3)
+        forward = forward_seconds(setting, start)
     models = 3 + config.reference.retrain
     parts = {
         "original": one if setting.loaded.given is None else 0.0,
@@ -110,11 +60,12 @@ def forecast(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
         "passes": None if setting.recipe is None else setting.recipe.passes,
         "retrain": retrain,
         "peak_megabytes": None if memory.peak is None else round(memory.peak / 2**20),
-        "advice": _advice(method, retrain),
+        "advice": advice(method, retrain),
     }
 
 
-def _training_seconds(setting: SampleSetting, limit: float) -> float | None:
+def training_seconds(setting: SampleSetting, limit: float) -> float | None:
+    """Of one training by the recipe, tried for ``limit``; None without a recipe."""
     if setting.recipe is None:
         return None
     model, recipe = setting.untrained(), setting.recipe
@@ -125,22 +76,24 @@ def _training_seconds(setting: SampleSetting, limit: float) -> float | None:
             precision=setting.precision, on_log=probe,
         )  # fmt: skip
 
-    probe = _Probe(limit)
+    probe = Probe(limit)
     return probe.seconds(run)
 
 
-def _method_seconds(setting: SampleSetting, start: nn.Module, limit: float) -> float | None:
+def method_seconds(setting: SampleSetting, start: nn.Module, limit: float) -> float | None:
+    """Of the method from ``start``, tried for ``limit``; None if it logs no steps."""
+
     def run() -> None:
         unlearn(
             start, setting.data, setting.method, task=setting.task, seed=setting.seed,
             device=setting.device, precision=setting.precision, on_log=probe,
         )  # fmt: skip
 
-    probe = _Probe(limit)
+    probe = Probe(limit)
     return probe.seconds(run)
 
 
-def _forward_seconds(setting: SampleSetting, model: nn.Module) -> float:
+def forward_seconds(setting: SampleSetting, model: nn.Module) -> float:
     """Of one sample, with gradients off."""
     task = with_precision(setting.task, setting.precision, setting.device)
     dataset, model = setting.data.retain, model.to(setting.device).eval()
@@ -156,7 +109,8 @@ def _times(value: float | None, factor: float) -> float | None:
     return 0.0 if factor == 0 else None if value is None else value * factor
 
 
-def _advice(method: float | None, retrain: float | None) -> str:
+def advice(method: float | None, retrain: float | None) -> str:
+    """One sentence on whether the method is worth it."""
     if method is None or retrain is None:
         return "Without [training] there is no telling what retraining would cost."
     if method >= retrain:

@@ -1,0 +1,177 @@
+"""Kill commands, fill disks and take rights away while they work, then look at what is left.
+
+Linux, as root (it mounts a small tmpfs). Writes ``results/benchmarks/hardship.json``:
+
+    python -m benchmarks.hardship
+
+Each hardship strikes at a random moment of a command; the command is then given again with what
+it lacked. What counts: nothing half-written is left, the second call ends well, and all tensors
+and results equal those of a run that was left in peace. About 40 minutes on two cores.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .hardship_commands import Command, commands, finish, problems
+
+NOBODY = 65534
+
+
+# A hardship starts a command, strikes, and returns what the command said and how to relieve it.
+Struck = tuple[list[tuple[int, str]], Callable[[], None]]
+
+
+def kill(command: Command, folder: Path, when: float) -> Struck:
+    """SIGKILL, of one writer only where there are two."""
+    started = command.start(folder)
+    time.sleep(when)
+    started[0].send_signal(signal.SIGKILL)
+    return finish(started)[1:], lambda: None
+
+
+def fill_disk(command: Command, folder: Path, when: float) -> Struck:
+    """No byte is left on the file system of the folder."""
+    started = command.start(folder)
+    time.sleep(when)
+    filler = folder.parent / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(1 << 16)):
+                pass
+        except OSError:
+            pass
+    return finish(started), filler.unlink
+
+
+def forbid_writing(command: Command, folder: Path, when: float) -> Struck:
+    """The folder belongs to somebody else and may only be read."""
+    folder.mkdir()
+    os.chown(folder, NOBODY, NOBODY)
+    started = command.start(folder, user=NOBODY, group=NOBODY, extra_groups=[])
+    time.sleep(when)
+    folder.chmod(0o500)
+    return finish(started), lambda: folder.chmod(0o777)
+
+
+def limit_memory(command: Command, folder: Path, when: float) -> Struck:
+    """Address space ends a megabyte above what is in use, as by ``ulimit -v``."""
+    started = command.start(folder)
+    time.sleep(when)
+    for process in started:
+        try:
+            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
+            limit = pages * os.sysconf("SC_PAGE_SIZE") + (1 << 20)
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
+        except (OSError, IndexError):
+            pass  # it has ended
+    return finish(started), lambda: None
+
+
+HARDSHIPS = {
+    "kill -9": (kill, {"unlearn": 8, "bench": 8, "demo": 7, "erase": 7}),
+    "full disk": (fill_disk, {"unlearn": 10, "bench": 3, "erase": 3}),
+    "read-only": (forbid_writing, {"unlearn": 6}),
+    "memory limit": (limit_memory, {"unlearn": 6, "bench": 3}),
+}
+
+
+def strike(
+    name: str, command: Command, times: int, place: Path, choose: random.Random
+) -> dict[str, Any]:
+    """One hardship at several random moments of one command."""
+    hardship = HARDSHIPS[name][0]
+    peace_folder = place / "peace"
+    if not command.seconds:
+        begun = time.monotonic()
+        ended = finish(command.start(peace_folder))
+        assert all(code == 0 for code, _ in ended), ended
+        command.seconds = time.monotonic() - begun
+    peace = command.left(peace_folder)
+    assert peace, f"{name}: nothing to compare"
+    codes, bad = [], []
+    for number in range(times):
+        folder = place / f"{name.replace(' ', '-')}-{number}"
+        struck, relieve = hardship(command, folder, choose.uniform(1.0, 0.95 * command.seconds))
+        relieve()
+        codes += [code for code, _ in struck]
+        bad += [f"{number}: {text[-400:]}" for code, text in struck if _is_crash(code, text)]
+        ended = finish(command.start(folder, resume=True))
+        bad += [f"{number}, again: {text[-400:]}" for code, text in ended if code]
+        bad += [f"{number}: {one}" for one in problems(command, folder, peace)]
+        shutil.rmtree(folder, ignore_errors=True)
+    found = {"hardship": name, "times": times, "exit codes": sorted(codes), "problems": bad}
+    print(json.dumps(found), flush=True)
+    return found
+
+
+def _is_crash(code: int, text: str) -> bool:
+    """Whether a command ended otherwise than by doing its work or by a message and code 2."""
+    return code not in (0, 2) or "Traceback" in text or "unexpected" in text
+
+
+def two_in_one_folder(command: Command, place: Path, times: int) -> dict[str, Any]:
+    """Two runs begin at once in one folder: one works, the other is told so."""
+    bad = []
+    for number in range(times):
+        folder = place / f"two-{number}"
+        ended = finish([*command.start(folder), *command.start(folder)])
+        if sorted(code for code, _ in ended) != [0, 2]:
+            bad.append(f"{number}: {[code for code, _ in ended]}")
+        if not any("another run is writing" in text for _, text in ended):
+            bad.append(f"{number}: not said")
+        bad += [
+            f"{number}: {one}" for one in problems(command, folder, command.left(place / "peace"))
+        ]
+        shutil.rmtree(folder, ignore_errors=True)
+    return {"hardship": "two runs in one folder", "times": times, "problems": bad}
+
+
+def main() -> None:
+    """Strike all, and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/hardship.json"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=sorted(HARDSHIPS))
+    chosen = parser.parse_args()
+    choose = random.Random(chosen.seed)
+    place = Path(tempfile.mkdtemp(prefix="hardship-"))
+    place.chmod(0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)], check=True)
+    rows = []
+    try:
+        known = commands(place)
+        for name, (_, plan) in HARDSHIPS.items():
+            if chosen.only not in (None, name):
+                continue
+            for which, times in plan.items():
+                part = place / which
+                part.mkdir(exist_ok=True)
+                rows.append({"command": which, **strike(name, known[which], times, part, choose)})
+        if chosen.only is None:
+            found = two_in_one_folder(known["unlearn"], place / "unlearn", 3)
+            rows.append({"command": "unlearn", **found})
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+        place.rmdir()
+    bad = sum(len(row["problems"]) for row in rows)
+    command = f"python -m benchmarks.hardship --seed {chosen.seed}"
+    text = json.dumps({"command": command, "problems": bad, "rows": rows}, indent=1)
+    chosen.out.write_text(text + "\n")
+    print(f"{sum(row['times'] for row in rows)} strikes, {bad} problems")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
