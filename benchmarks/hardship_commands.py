@@ -84,7 +84,8 @@ class Command:
         """All writers of the command, at work."""
         started = []
         for number in range(self.writers):
-            named = [word.format(out=folder, number=number) for word in self.words]
+            named = [word.replace("{out}", str(folder)) for word in self.words]
+            named = [word.replace("{number}", str(number)) for word in named]
             words = [sys.executable, "-m", "expunge", *named, *(self.again if resume else [])]
             pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
             started.append(subprocess.Popen(words, env=ENVIRONMENT, **pipes, **how))
