@@ -1,7 +1,7 @@
 """The axes of a grid: which entries go together, and what they name that is not there."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.checks import did_you_mean
@@ -17,7 +17,7 @@ def restriction_problems(axes: dict[str, dict[str, dict[str, Any]]]) -> list[str
         for label, table in axes[axis].items():
             for other in AXES[: AXES.index(axis)]:
                 wanted = table.get(other, [])
-                if not isinstance(wanted, list):
+                if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
                     problems.append(
                         f"{axis} {label!r}: {other}: expected a list of labels, got {wanted!r}"
                     )
@@ -41,8 +41,10 @@ def combinations(axes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[s
                     yield data, model, scenario
 
 
-def size_problems(axes: Mapping[str, Mapping[str, Any]], seeds: int) -> list[str]:
+def size_problems(axes: dict[str, dict[str, dict[str, Any]]], seeds: int) -> list[str]:
     """That a bench has more runs than anybody waits for, told before they are listed."""
+    if seeds and not any(True for _ in combinations(axes)):
+        return ["data, model and scenario: their restrictions leave no run; loosen one"]
     size = math.prod(len(entries) for entries in axes.values()) * seeds
     if size <= _MOST_RUNS:
         return []

@@ -18,7 +18,7 @@ from .spaces import Space, read_space
 
 KINDS = ("generator", "words")  # the second is the former name
 MODEL = "denoiser"
-_Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+_Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)]
 
 
 class GeneratorMethod(Section):
@@ -64,7 +64,7 @@ class GeneratorBenchConfig(Section):
     title: str = Field(min_length=1)
     kind: Literal["generator", "words"]
     scene: str
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     seeds: _Seeds
     words: list[str] | None = None
     weighting: Literal["uniform", "unexplained"] = "unexplained"

@@ -41,7 +41,7 @@ class TuneConfig(Section):
     """
 
     trials: int = Field(ge=1, le=10_000)
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**63)
     objective: Literal["retrain", "oracle-free"] = "retrain"
 
 
@@ -78,8 +78,8 @@ class BenchConfig(Section):
 
     title: str = Field(min_length=1)
     scale: str = "fast"
-    seed: int = Field(0, ge=0)
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seed: int = Field(0, ge=0, lt=2**63)
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)]
     retrain: int = Field(2, ge=1, le=2)
     tune: TuneConfig | None = None
     evaluation: BenchEvaluation = BenchEvaluation()

@@ -49,7 +49,7 @@ class ErasedDrawings(Section):
     """
 
     images: int = Field(4, ge=1)
-    first_seed: int = Field(1000, ge=0)
+    first_seed: int = Field(1000, ge=0, lt=2**63)
     steps: int = Field(50, ge=1)
     guidance: float = Field(7.5, gt=0)
     batch_size: int = Field(8, ge=1)
@@ -69,7 +69,7 @@ class ErasedExposure(Section):
     """
 
     prompts: str = Field(min_length=1)
-    first_seed: int | None = Field(None, ge=0)
+    first_seed: int | None = Field(None, ge=0, lt=2**63)
     limit: int | None = Field(None, ge=1)
     weights: str | None = None
     least_score: float = Field(0.6, gt=0, lt=1)
@@ -107,7 +107,7 @@ class EraseConfig(Section):
     keep: dict[str, list[str]] = Field(min_length=1)
     neighbours: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     side: int | None = Field(None, ge=8)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     weighting: Literal["uniform", "unexplained"] = "unexplained"
     ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"
     precision: Literal["auto", "bf16", "fp32"] = "auto"

@@ -69,7 +69,7 @@ class GeneratorConfig(Section):
     kind: Literal["generator"] = "generator"
     scene: str
     concept: str = ""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     method: dict[str, Any] = Field(default_factory=lambda: {"name": "scissorhands"})
     weighting: Literal["uniform", "unexplained"] = "unexplained"
     ceiling: Annotated[float, Field(gt=0)] | Literal["empty"] = "empty"

@@ -3,12 +3,13 @@
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from ..core.arguments import path_of
 from ..core.errors import ConfigError
 from ..core.schemas.problems import translate
 from ..methods import METHODS
@@ -21,6 +22,8 @@ _PATHS = (("data", "path"), ("model", "weights"), ("data", "forget", "file"),
           ("data", "forget", "mapping"))  # fmt: skip
 # Expanded like the others, but made from the config: the data say whether it is there.
 _MADE_LATER = ("data", "forget", "scores")
+
+_DEEPEST = 50
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -41,15 +44,25 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: If it cannot be read or is not TOML.
     """
-    path = Path(path)
+    path = path_of(path, "config")
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([f"cannot read the config {path}: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path} is not valid TOML: {error}"]) from error
-    except RecursionError as error:
+    except (RecursionError, MemoryError) as error:
         raise ConfigError([f"{path} is nested too deep; no config needs that"]) from error
+    level: list[Any] = [found]
+    for _ in range(_DEEPEST):
+        level = [value for table in level for value in _within(table)]
+        if not level:
+            return found
+    raise ConfigError([f"{path} is nested too deep; no config needs that"])
+
+
+def _within(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def parse_config(raw: dict[str, Any], overrides: Sequence[str] = ()) -> Config:

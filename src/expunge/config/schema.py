@@ -125,7 +125,7 @@ class Config(Section):
     method: dict[str, Any] = Field(default_factory=lambda: {"name": "scissorhands"})
     reference: ReferenceConfig = ReferenceConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     device: str = Field("auto", min_length=1)
 

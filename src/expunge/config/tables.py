@@ -7,10 +7,10 @@ from typing import Any, cast, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ..core.checks import did_you_mean
-from ..core.docstrings import describe_schema, without_fields
 from ..core.errors import ConfigError, InputError
 from ..core.hyperparameters import STRICT
 from ..core.method import Method, method_problem
+from ..core.schemas.docstrings import describe_schema, without_fields
 from ..core.schemas.problems import describe, show
 from ..core.user_code import find_callable
 from ..training import Recipe

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import ConcatDataset, DataLoader, Subset
 
-from .capabilities.data import DivisibleSet, TableSet, format_of, makes_batches
+from .capabilities.data import DivisibleSet, TableSet, format_of, makes_batches, table_view
 from .errors import DataError
 from .items import collated
 
@@ -189,7 +189,7 @@ def _shared(one: Any, other: Any) -> int:
     if one is other:
         return len(one)
     (first, rows), (second, places) = _view(one), _view(other)
-    if first is not second:
+    if first is not second and not (isinstance(first, tuple) and first == second):
         return 0
     return len(set(range(len(first)) if rows is None else rows)
                & set(range(len(second)) if places is None else places))  # fmt: skip
@@ -197,11 +197,16 @@ def _shared(one: Any, other: Any) -> int:
 
 def _view(dataset: Any) -> tuple[Any, list[int] | None]:
     rows: list[int] | None = None
-    while type(dataset) is Subset:
-        own = [int(row) for row in dataset.indices]
+    while True:
+        if type(dataset) is Subset:
+            own, inner = [int(row) for row in dataset.indices], dataset.dataset
+        elif type(dataset) is ConcatDataset and len(dataset.datasets) == 1:
+            own, inner = list(range(len(dataset))), dataset.datasets[0]
+        else:
+            break
         rows = own if rows is None else [own[row] for row in rows]
-        dataset = dataset.dataset
-    return dataset, rows
+        dataset = inner
+    return table_view(dataset, rows)
 
 
 def take(dataset: Any, indices: Tensor) -> Any:

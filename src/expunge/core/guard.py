@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from .arguments import check_layers
 from .codes import Code
 from .data import Split, UnlearningData, fetch
 from .errors import GuardError, ModelError
@@ -112,6 +113,7 @@ def check_model(model: nn.Module) -> None:
         ModelError: If it is TorchScript, has parameters without a shape yet, keeps a tensor of an
             old reparametrisation, or holds no trainable parameter.
     """
+    check_layers(model)
     if isinstance(model, torch.jit.ScriptModule):
         raise ModelError(
             "the model is TorchScript, whose weights cannot be trained here; build the module in "
@@ -139,7 +141,7 @@ def check_model(model: nn.Module) -> None:
 
 
 @contextmanager
-def type_advice(model: nn.Module) -> Iterator[None]:
+def type_advice(model: nn.Module, batch: Any = None) -> Iterator[None]:
     """Inside, weights and inputs of two types become a message that says what to convert.
 
     Raises:
@@ -150,6 +152,12 @@ def type_advice(model: nn.Module) -> Iterator[None]:
     except RuntimeError as error:
         if "dtype" not in str(error) and "scalar type" not in str(error):
             raise
+        inputs = batch[0] if isinstance(batch, tuple) and batch else batch
+        if isinstance(inputs, torch.Tensor) and not inputs.is_floating_point():
+            raise ModelError(
+                f"inputs in {inputs.dtype} do not go with this model "
+                f"({str(error).splitlines()[0]}); give them as floats, such as x.float() / 255"
+            ) from error
         kinds = sorted({str(p.dtype) for p in model.parameters() if p.is_floating_point()})
         raise ModelError(
             f"weights in {', '.join(kinds)} do not go with these inputs "

@@ -24,7 +24,10 @@ def collated(dataset: Any, positions: list[int]) -> Any:
             items do not fit together.
     """
     is_table = isinstance(dataset, TableSet)
-    items = [_converted(_read(dataset, position), position, is_table) for position in positions]
+    items = [
+        _converted(_read(dataset, position), position, is_table, is_item=True)
+        for position in positions
+    ]
     try:
         return default_collate(items)
     except (RuntimeError, TypeError, KeyError, ValueError) as error:
@@ -46,7 +49,7 @@ def _read(dataset: Any, position: int) -> Any:
         ) from error
 
 
-def _converted(item: Any, position: int, is_table: bool) -> Any:
+def _converted(item: Any, position: int, is_table: bool, *, is_item: bool = False) -> Any:
     if item is None:
         raise DataError(f"item {position} holds None; fill it in, or leave the item out")
     if isinstance(item, Mapping):
@@ -56,6 +59,8 @@ def _converted(item: Any, position: int, is_table: bool) -> Any:
             for key, value in item.items()
             if value is not None or key in ("label", "labels", "image", "img", "pixel_values")
         }
+    if isinstance(item, list) and not is_item and (numbers := _numbers(item)) is not None:
+        item = numbers
     if isinstance(item, tuple | list):
         return tuple(_converted(part, position, is_table) for part in item)
     if isinstance(item, Image.Image):
@@ -72,6 +77,15 @@ def _converted(item: Any, position: int, is_table: bool) -> Any:
         if is_table and item.dtype == torch.uint8 and item.ndim == 3:
             return item.to(torch.get_default_dtype()) / 255
     return torch.tensor(item) if isinstance(item, float) else item
+
+
+def _numbers(values: list[Any]) -> np.ndarray[Any, Any] | None:
+    """Lists of numbers, at any depth, as an array; None if they are anything else, or uneven."""
+    try:
+        found = np.asarray(values)
+    except ValueError:
+        return None
+    return found if found.size and found.dtype.kind in "biuf" else None
 
 
 def _is_coloured(image: Image.Image) -> bool:

@@ -1,6 +1,5 @@
 """The single verb: run a method on a private copy and check what comes back."""
 
-import copy
 import hashlib
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .arguments import check_arguments, check_seed, copy_of, device_of
 from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
 from .data import Split, UnlearningData, fetch
 from .errors import DataError, InputError, ModelError
@@ -106,23 +106,20 @@ def unlearn(
             says which knob to turn.
         GuardError: If the result is not finite or lost too much of what was to be kept.
     """
-    device, guard = torch.device(device), guard or Guard()
     _check_request(model, data, method, task)
+    seed, device, guard = check_seed(seed), device_of(device), guard or Guard()
     identity = partial(_identity, model, data, method, seed, precision)
     store = CheckpointStore.open(folder, resume, identity)
-    private = copy.deepcopy(model).to(device)
+    private = copy_of(model).to(device)
     precision = resolve_precision(precision, device)
     precise = with_precision(task, precision, device)
     _check_sets(private, data, method, task)
-    with isolated_randomness(), PeakMemory(device) as memory, memory_advice(method.name, _KNOBS):
+    knobs = memory_advice(method.name, _KNOBS)
+    # Also where the caller has turned gradients off.
+    with torch.enable_grad(), isolated_randomness(), PeakMemory(device) as memory, knobs:
         before = guard.measure(private, precise, data, device)
-        run = Run(
-            seed,
-            device=device,
-            store=store,
-            on_log=on_log,
-            checkpoint_seconds=checkpoint_seconds,
-        )
+        run = Run(seed, device=device, store=store, on_log=on_log,
+                  checkpoint_seconds=checkpoint_seconds)  # fmt: skip
         result = _carry_out(method, private, precise, data, run)
         seconds = run.seconds
         check_finite(result)
@@ -166,6 +163,7 @@ def model_digest(model: nn.Module) -> str:
 
 
 def _check_request(model: nn.Module, data: UnlearningData, method: Method, task: Task) -> None:
+    check_arguments(model, data, method, task)
     check_model(model)
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}")
@@ -185,18 +183,25 @@ def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Ta
     # In evaluation mode no buffer changes, so no copy is needed.
     model.eval()
     device = next(model.parameters()).device
-    with isolated_randomness(), torch.no_grad():
+    with isolated_randomness(), torch.enable_grad():
         for split in (Split.FORGET, Split.RETAIN):
+            dataset = getattr(data, split)
             try:
-                with type_advice(model):
-                    task.loss(model, fetch(getattr(data, split), torch.arange(1), device=device))
-                labels = task.labels(getattr(data, split))
+                batch = fetch(dataset, torch.arange(1), device=device)
+                labels = task.labels(dataset)
+                if labels is not None and isinstance(task, ChecksLabels):
+                    task.check_labels(labels)
+                with type_advice(model, batch):
+                    loss = task.loss(model, batch)
             except DataError as error:
                 raise DataError(f"in the {split} set: {error}") from error
+            if not loss.requires_grad:
+                raise ModelError(
+                    "the loss does not depend on any parameter of the model; let it return what it "
+                    "computed, without detach(), numpy() or torch.no_grad()"
+                )
             if labels is None and NamesLabels in needs_of(method):
                 raise InputError(lacking(method.name, NamesLabels, task))
-            if labels is not None and isinstance(task, ChecksLabels):
-                task.check_labels(labels)
 
 
 def _identity(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.arguments import check_kind
 from ..core.capabilities import class_names
 from ..core.data import UnlearningData
 from ..core.errors import InputError
@@ -72,6 +73,7 @@ def evaluate(
         InputError: If there are more than two retrained models.
         ModelError: If a model gives NaN or infinite losses.
     """
+    check_kind(result, Unlearned, "result", "it is what unlearn returns")
     untrained = former.pop("fresh", untrained)
     facts = facts_from(facts, former)
     protocol = Relearning() if relearn is True else relearn or None

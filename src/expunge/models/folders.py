@@ -31,6 +31,8 @@ def _parts(index: Path) -> list[Path]:
         parts = [index.parent / name for name in sorted(names)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{index} is no index of weight files; copy it again") from error
+    if not parts:
+        raise ModelError(f"{index} lists no files of weights; copy it again")
     for part in parts:
         if part.parent.resolve() != index.parent.resolve() or not part.is_file():
             raise ModelError(f"{index.name} lists {part.name}, which is not in {index.parent}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..core.arguments import check_module, path_of
 from ..core.errors import InputError, ModelError
 from ..core.storage.tensors import write_tensors
 from .read import read_weights
@@ -72,7 +73,8 @@ def save_weights(
     Raises:
         InputError: If the file has another ending or cannot be written.
     """
-    path = Path(path).expanduser()
+    check_module(model)
+    path = path_of(path, "path").expanduser()
     if path.suffix != ".safetensors":
         raise InputError(f"expected a file name that ends in .safetensors, got {str(path)!r}")
     tensors = {

@@ -80,7 +80,22 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
+def _check_sums(path: Path) -> None:
+    """Raise if a part of an archive is not what its checksum says; PyTorch does not look."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        return  # no archive, or not one that is whole: the reader says more
+    if damaged is not None:
+        raise ModelError(
+            f"{path} is damaged: the checksum of {damaged} does not match; copy it again, or save "
+            "it again if torch.serialization.set_crc32_options was turned off"
+        )
+
+
 def _read_torch(path: Path) -> Any:
+    _check_sums(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; the error says more

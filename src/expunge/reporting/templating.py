@@ -7,6 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from expunge.core.arguments import path_of
+from expunge.core.errors import InputError
 from expunge.core.storage.files import write_whole
 
 PACKAGE = "expunge.reporting"
@@ -29,6 +31,16 @@ def own_files(*names: str) -> Markup:
     folder = resources.files(PACKAGE) / "templates"
     texts = [(folder / name).read_text(encoding="utf-8") for name in names]
     return Markup("".join(texts))  # noqa: S704  our own files
+
+
+def check_page(path: str | Path) -> None:
+    """Raise unless a page would be written to a file of pages, and over nothing else.
+
+    Raises:
+        InputError: If the name does not end in .html.
+    """
+    if path_of(path, "the page").suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"expected the name of a page to end in .html, got {path}")
 
 
 def write_page(text: str, path: str | Path) -> None:

@@ -21,7 +21,7 @@ from ..evaluation.score import evaluating
 from ..models import load_weights
 from ..reporting.run.grad_cam_page import Attribution, Shown, render
 from ..reporting.run.words import selection
-from ..reporting.templating import write_page
+from ..reporting.templating import check_page, write_page
 from ..tasks import Classification
 from ..tasks.batches import unpack
 from .folder import SALT, sealed
@@ -86,6 +86,7 @@ def explain(
         listed += [_listed(prepared, one, group, at) for one, at in zip(shown, places, strict=True)]
     name = map_layer(models["unlearned"], _batch(prepared, "retain", torch.tensor([0]))[0], layer)
     path = folder / PAGE if out is None else Path(out)
+    check_page(path)
     asked = selection(prepared.request.spec, prepared.bundle.classes)
     page = render(rows, layer=name, data=prepared.bundle.name, asked=asked, notes=notes)
     write_page(page, path)

@@ -60,7 +60,7 @@ class OutputFolder:
         _check_space(self.path, needed)
 
     def __enter__(self) -> Self:
-        missing = [p for p in (self.path, *self.path.parents) if not p.exists()]
+        missing = [p for p in (self.path, *self.path.parents) if not os.path.exists(p)]  # noqa: PTH110  also of names that are too long
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -49,6 +49,8 @@ def verify_folder(folder: str | Path) -> Manifest:
     """
     folder = Path(folder)
     manifest = Manifest.load(folder / MANIFEST)
+    if not manifest.files:
+        raise InputError(f"{folder / MANIFEST} lists no files; it was not written by a run")
     problems = []
     for name, digest in manifest.files.items():
         path = folder / name

@@ -35,6 +35,7 @@ from .store import Store
 MEMORISATION_SCHEMA = "expunge.memorisation/1"
 ENDINGS = (".parquet", ".csv")
 FLEET = "fleet"
+_MOST_MODELS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +118,10 @@ def _check_arguments(path: Path, models: int) -> None:
         raise InputError(f"expected out to end in .parquet or .csv, got {path.name!r}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; choose another name for the file")
-    if type(models) is not int or models < 2 or models % 2:
+    if type(models) is not int or not 2 <= models <= _MOST_MODELS or models % 2:
         raise InputError(
-            f"expected models to be an even number >= 2, as halves come in pairs, got {models!r}"
+            f"expected models to be an even number from 2 to {_MOST_MODELS:,}, as halves come in "
+            f"pairs, got {models!r}"
         )
 
 

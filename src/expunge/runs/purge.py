@@ -71,6 +71,7 @@ def purge(folder: str | Path) -> Receipt:
     """
     folder = Path(folder)
     if is_store(folder):
+        _refuse_links(folder)
         if not is_idle(folder):
             raise InputError(f"a bench is writing into {folder}; wait for its end")
         return _removed(folder, list(_stored(folder)))
@@ -79,8 +80,18 @@ def purge(folder: str | Path) -> Receipt:
             f"expected the folder of a finished run, but there is no {MANIFEST} in {folder}, and "
             "it is no store; finish the run with --resume, or delete the folder"
         )
+    _refuse_links(folder)
     with OutputFolder(folder, 0, results=()):
         return _purge(folder)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raise if something in a folder lies elsewhere: nobody said that it may be removed there."""
+    if links := [path for path in sorted(folder.rglob("*")) if path.is_symlink()]:
+        raise InputError(
+            f"{links[0]} is a link to {links[0].readlink()}, which purge leaves alone; remove what "
+            "it points at if nobody else needs it, then the link, and purge again"
+        )
 
 
 def _purge(folder: Path) -> Receipt:

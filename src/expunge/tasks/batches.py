@@ -38,6 +38,25 @@ def unpack(batch: Batch) -> tuple[Tensor, Tensor]:
     )
 
 
+def one_tensor(inputs: Any) -> Tensor:
+    """The inputs of a batch.
+
+    Raises:
+        DataError: If they are no tensor.
+    """
+    if isinstance(inputs, Tensor):
+        return inputs
+    found = (
+        f"{type(inputs).__name__} of {len(inputs)}"
+        if isinstance(inputs, tuple | list)
+        else (type(inputs).__name__)
+    )
+    raise DataError(
+        f"expected one tensor as the input of each sample, got {found}; let the data set return "
+        "tensors, and wrap a model of several inputs so that it takes one"
+    )
+
+
 def _refuse_index(first: Any, second: Any) -> None:
     is_index = isinstance(first, Tensor) and first.ndim == 1 and not first.is_floating_point()
     if is_index and isinstance(second, Tensor) and second.ndim > 1:

@@ -13,7 +13,7 @@ from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.hyperparameters import Positive, validated
 from ..core.task import Batch
-from .batches import unpack
+from .batches import one_tensor, unpack
 
 
 def class_numbers(labels: Any, start: int = 0) -> Tensor:
@@ -97,7 +97,7 @@ class Classification:
             ModelError: If the model does not return C logits per sample.
         """
         inputs, labels = unpack(batch)
-        if not bool(torch.isfinite(inputs).all()):
+        if not bool(torch.isfinite(one_tensor(inputs)).all()):
             raise DataError(
                 "expected finite inputs, got NaN or infinite values in a batch; "
                 "remove those samples or repair the loader"
@@ -109,6 +109,8 @@ class Classification:
                 f"expected logits of shape {expected} for num_classes = "
                 f"{self.num_classes}, got {_advice(logits, len(labels))}"
             )
+        if logits.is_complex():
+            raise ModelError("expected real numbers as logits, got complex ones; return z.abs()")
         return logits.float(), class_numbers(labels)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:

@@ -9,7 +9,7 @@ from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.task import Batch
-from .batches import unpack
+from .batches import one_tensor, unpack
 
 _CEILING = 10.0  # in units of the variance of the targets
 _CHUNK = 1000
@@ -47,7 +47,7 @@ class Regression:
         """
         inputs, targets = unpack(batch)
         _check_targets(targets, "a batch")
-        if not bool(torch.isfinite(inputs).all()):
+        if not bool(torch.isfinite(one_tensor(inputs)).all()):
             raise DataError(
                 "expected finite inputs, got NaN or infinite values in a batch; "
                 "remove those samples or repair the loader"

@@ -1,6 +1,5 @@
 """Train a model from scratch by a recipe: the originals and the retrained references."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..core.arguments import check_kind, check_module, check_seed, check_task, copy_of, device_of
 from ..core.capabilities import ChecksLabels, ChecksSets
 from ..core.data import fetch
 from ..core.guard import check_finite, check_model
@@ -70,8 +70,11 @@ def train(
             to resume from.
         GuardError: If training diverges.
     """
+    check_module(model)
+    check_kind(recipe, Recipe, "recipe", "take one of expunge.RECIPES or make_recipe(name)")
+    check_task(task)
     check_model(model)
-    place = torch.device(device)
+    seed, place = check_seed(seed), device_of(device)
     store = CheckpointStore.open(
         folder,
         resume,
@@ -84,7 +87,7 @@ def train(
             model_digest(model),
         ),
     )
-    private = copy.deepcopy(model).to(place)
+    private = copy_of(model).to(place)
     with isolated_randomness():
         run = Run(
             seed,

@@ -52,6 +52,11 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             _say(f"error: {_text(error)}")
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:  # no right, no such name, a name that is too long
+            if DEBUG.get() or error.filename is None:
+                raise
+            _say(f"error: cannot use {_cut(error.filename)}: {error.strerror}; choose another path")
+            raise typer.Exit(2) from None
         except Exception as error:
             if DEBUG.get():
                 raise
@@ -69,6 +74,10 @@ def _text(error: Exception) -> str:
     if problems is None or len(problems) == 1:
         return str(error)
     return "\n".join([f"{len(problems)} problems in the config:", *(f"  {p}" for p in problems)])
+
+
+def _cut(name: object) -> str:
+    return str(name) if len(str(name)) <= 200 else f"{str(name)[:200]}…"
 
 
 def _say(text: str) -> None:

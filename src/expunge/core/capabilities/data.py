@@ -168,6 +168,24 @@ def format_of(dataset: TableSet) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
+def table_view(dataset: Any, rows: list[int] | None) -> tuple[Any, list[int] | None]:
+    """What a Hugging Face table is a view of, and the rows of it; of other sets, themselves.
+
+    Tables that were selected from one another hold their values in the same memory, whose address
+    stands for the table; those that are joined of several pieces are told apart by the first.
+    """
+    try:
+        column = dataset.data.table.column(0).chunk(0)
+        start, buffers = column.offset, column.buffers()
+        address = next(buffer.address for buffer in reversed(buffers) if buffer is not None)
+        chosen = dataset._indices
+    except (AttributeError, IndexError, StopIteration):
+        return dataset, rows
+    own = range(len(dataset)) if chosen is None else chosen.column(0).to_pylist()
+    places = [start + own[row] for row in (range(len(dataset)) if rows is None else rows)]
+    return ("arrow", address), places
+
+
 def label_column(dataset: Any, of_length: int | None = None) -> Any | None:
     """The column ``labels`` or ``targets`` (N) that a set keeps, if any; not a method of it."""
     for name in ("labels", "targets"):

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationErro
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from ..docstrings import describe_schema
 from ..errors import InputError
 from ..storage.files import parse_json, with_digest, without_digest, write_whole
 from .convert import upgraded
+from .docstrings import describe_schema
 
 
 class Strict(BaseModel):
@@ -73,6 +73,8 @@ class JsonFile(Strict):
                 f"{path} is damaged, or not a {cls.called}: {error}; restore it from a copy, or "
                 "make it anew"
             ) from error
+        if not isinstance(payload, dict) or "schema" not in payload:
+            raise InputError(f"{path} is not a {cls.called}: it has no key 'schema'")
         try:
             return cls.model_validate(upgraded(payload))
         except (ValidationError, KeyError, TypeError, AttributeError) as error:

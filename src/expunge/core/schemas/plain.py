@@ -19,3 +19,13 @@ def plain(values: Any) -> Any:
 def text_of(path: Any) -> Any:
     """A path as text; anything else as it is."""
     return str(path) if isinstance(path, Path) else path
+
+
+def leaves_some(fraction: float) -> float:
+    """A share of the training set that is not all of it."""
+    if fraction >= 1:
+        raise ValueError(
+            f"expected a share below 1, got {fraction:g}: that is the whole training "
+            "set, so nothing would be left to retain; delete the model instead, or forget fewer"
+        )
+    return fraction

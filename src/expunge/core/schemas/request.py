@@ -15,25 +15,15 @@ from pydantic import (
 
 from ..errors import InputError
 from .base import Section
-from .plain import plain, text_of
+from .plain import leaves_some, plain, text_of
 from .problems import translate
-
-
-def _leaves_some(fraction: float) -> float:
-    if fraction >= 1:
-        raise ValueError(
-            f"expected a share below 1, got {fraction:g}: that is the whole training "
-            "set, so nothing would be left to retain; delete the model instead, or forget fewer"
-        )
-    return fraction
-
 
 Key = str | int
 Keys = Annotated[list[Key], Field(min_length=1), BeforeValidator(plain)]
 FilePath = Annotated[str, Field(min_length=1), BeforeValidator(text_of)]
-Fraction = Annotated[float, Field(gt=0), AfterValidator(_leaves_some)]
+Fraction = Annotated[float, Field(gt=0), AfterValidator(leaves_some)]
 Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Missing = Literal["refuse", "skip"]
 
 
@@ -134,6 +124,7 @@ class GroupForget(_ChosenForget):
         column: Column of the source that tells the groups, such as a person.
         values: The values in it whose samples are forgotten.
         file: A list of such values, as of ids; in place of `values`.
+        file_column: Column of the file that holds them.
         fraction: Share of all values, chosen by `seed`; in place of `values`.
         count: Number of values, chosen by `seed`; in place of `values`.
         seed: Chooses the values; 0 where a choice has none.
@@ -141,11 +132,12 @@ class GroupForget(_ChosenForget):
             "skip", which counts them in the record.
     """
 
-    added: ClassVar[tuple[str, ...]] = ("file", "missing")
+    added: ClassVar[tuple[str, ...]] = ("file", "file_column", "missing")
     kind: Literal["groups"]
     column: str
     values: Keys | None = None
     file: FilePath | None = None
+    file_column: str | None = None
     fraction: Fraction | None = None
     count: Count | None = None
     seed: Seed | None = None
@@ -155,6 +147,8 @@ class GroupForget(_ChosenForget):
     def _one_choice(self) -> Self:
         if self.file is not None and any((self.values, self.fraction, self.count)):
             raise ValueError("expected one of values, file, fraction and count; leave the rest out")
+        if self.file is None and self.file_column is not None:
+            raise ValueError("file_column goes with file; leave it out")
         if self.file is None:
             _check_choice("values", '["anna"]', self.values, self)
         return self

@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def write_atomically(path: Path, write: Callable[[Path], None], *, private: bool
             f"cannot write {path}: {error}; choose a folder that is writable and has space left"
         ) from error
     finally:  # an interruption, too, leaves no half file
-        if path.parent.is_dir():
+        with suppress(OSError):  # of a name that is too long, say, there is nothing
             temporary.unlink(missing_ok=True)
 
 

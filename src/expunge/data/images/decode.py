@@ -50,6 +50,7 @@ def decode_images(
     """
     check_image_size(image_size)
     first = _decode(items[0], names[0], image_size)
+    check_memory(len(items) * first.size)
     pixels = np.empty((len(items), *first.shape), np.uint8)
 
     def fill(start: int) -> bool:
@@ -88,8 +89,23 @@ def resize_images(images: Tensor, image_size: int) -> Tensor:
     top, left = (height - side) // 2, (width - side) // 2
     square = images[:, :, top : top + side, left : left + side].float()
     size = (image_size, image_size)
+    check_memory(4 * images.shape[0] * images.shape[1] * image_size**2)
     resized = F.interpolate(square, size, mode="bilinear", antialias=True, align_corners=False)
     return resized.round().clamp(0, 255).to(torch.uint8)
+
+
+def check_memory(needed: int) -> None:
+    """Raise if images of so many bytes do not fit into the memory of this machine.
+
+    Raises:
+        DataError: Says how much they need and how much there is.
+    """
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise DataError(
+            f"the images need {needed / 2**30:,.1f} GiB of memory, of which this machine has "
+            f"{there / 2**30:,.1f}; set a smaller data.image_size, or data.limit"
+        )
 
 
 def check_image_size(image_size: int | None) -> None:

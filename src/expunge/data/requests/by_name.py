@@ -63,8 +63,9 @@ def select_ids(bundle: Bundle, spec: IdForget) -> Selection:
     def is_name(text: str) -> bool:
         return names.is_known(text) if samples is None else _value(text) in samples
 
-    wanted = spec.ids if spec.file is None else read_list(spec.file, spec.column, is_name)
-    found = Counter(_meant(names, samples, wanted or []))
+    listed = spec.ids if spec.file is None else read_list(spec.file, spec.column, is_name)
+    wanted, absent = _of_mapping(spec, samples, listed or [])
+    found = Counter(_meant(names, samples, wanted))
     rows: list[int] = []
     unknown: list[str] = []
     outside: dict[str, list[str]] = {}
@@ -78,7 +79,31 @@ def select_ids(bundle: Bundle, spec: IdForget) -> Selection:
             unknown += [one for one in ids if not names.is_id(one)]
     if spec.missing != "skip":
         _refuse(names, unknown, outside)
-    return _selection(rows, found, len(unknown), sum(len(one) for one in outside.values()))
+    found.update({(name,): number for name, number in absent.items()})
+    number = sum(len(one) for one in outside.values())
+    return _selection(rows, found, len(unknown) + len(absent), number)
+
+
+def _of_mapping(
+    spec: IdForget, samples: Mapping[str, Sequence[str]] | None, wanted: Sequence[str | int]
+) -> tuple[Sequence[str | int], Counter[str]]:
+    """The names that a mapping explains, and how often each of the others comes.
+
+    Raises:
+        DataError: If there are others, and they are not to be skipped.
+    """
+    if samples is None:
+        return wanted, Counter()
+    keys = [_value(name) or str(name) for name in wanted]
+    absent = Counter(key for key in keys if key not in samples)
+    if absent and spec.missing != "skip":
+        name = Path(str(spec.mapping)).name
+        raise DataError(
+            f"{_number(list(absent))} not in the column id of {name}: {_some(list(absent))}"
+            f"{did_you_mean(next(iter(absent)), samples)}; add what they stand for, or set "
+            'forget.missing = "skip" to forget the others'
+        )
+    return [key for key in keys if key in samples], absent
 
 
 def _meant(
@@ -88,7 +113,7 @@ def _meant(
     if samples is None:
         return [(names.find(name),) for name in wanted]
     keys = [_value(name) or str(name) for name in wanted]
-    return [tuple(names.find(one) for one in samples.get(key, [key])) for key in keys]
+    return [tuple(names.find(one) for one in samples[key]) for key in keys]
 
 
 def select_groups(bundle: Bundle, spec: GroupForget) -> Selection:
@@ -109,8 +134,10 @@ def select_groups(bundle: Bundle, spec: GroupForget) -> Selection:
     if spec.file is not None:
         usual = (spec.column.lower(), "id", "ids")
         listed = read_list(
-            spec.file, None, lambda text: _value(text) in rows or _value(text) in held, usual
-        )
+            spec.file, spec.file_column,
+            lambda text: _value(text) in rows or _value(text) in held,
+            usual, option="forget.file_column",
+        )  # fmt: skip
     found = Counter(_value(value) or str(value) for value in listed)
     missing = [value for value in found if value not in rows]
     outside = [value for value in missing if value in held]

@@ -37,6 +37,10 @@ def read_mapping(file: str | Path) -> dict[str, list[str]]:
             f"forget.mapping: {path} cannot be read as a table ({reason}); give a .csv file with "
             "commas, or a .parquet file"
         ) from error
+    if twice := [name for name in _COLUMNS if table.column_names.count(name) > 1]:
+        raise DataError(
+            f"forget.mapping: {path.name} has several columns called {twice[0]}; rename all but one"
+        )
     if missing := [name for name in _COLUMNS if name not in table.column_names]:
         raise DataError(
             f"forget.mapping: expected the columns id and sample in {path.name}, found "

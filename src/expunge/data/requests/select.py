@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.arguments import check_kind
 from ...core.checks import did_you_mean
 from ...core.errors import DataError
 from ...core.schemas.request import (
@@ -29,6 +30,7 @@ from .scores import most_memorised
 
 def select_forget(bundle: Bundle, request: ForgetSpec | Mapping[str, Any]) -> Tensor:
     """Positions in ``bundle.train`` that a request names, sorted int64 (K,); see ``resolve``."""
+    check_kind(bundle, Bundle, "bundle", "it is what load_source returns")
     return resolve(bundle, request).positions
 
 

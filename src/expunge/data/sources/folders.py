@@ -1,6 +1,7 @@
 """A folder of images with one sub-folder per class."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _VALIDATION = ("validation", "valid", "val", "dev")
 _TEST = ("test", "testing")
 # What systems and archivers leave beside images; ``._name`` and the like are hidden files.
 _FOREIGN = ("__macosx", "@eadir", "$recycle.bin", "system volume information")
+_SET = r"[\W\d_]*{}[\W\d_]*(?:sets?|data|split|part|images?|imgs?|folder)?[\W\d_]*"
 _SHOWN = 3
 
 
@@ -40,6 +42,7 @@ def collect_folder(path: Path, name: str = "imagefolder") -> Collection:
     test = _split_folder(folders, _TEST)
     validation = _split_folder(folders, _VALIDATION)
     if train_folder is None:
+        _refuse_sets(path, folders)
         if folders and all(one.name.lower() in (*_TEST, *_VALIDATION) for one in folders):
             raise DataError(
                 f"expected a folder train beside {folders[0].name} in {path}, found none; put the "
@@ -58,6 +61,18 @@ def collect_folder(path: Path, name: str = "imagefolder") -> Collection:
         test=_read(path, test, train.classes) if test else None,
         root=path,
     )
+
+
+def _refuse_sets(path: Path, folders: list[Path]) -> None:
+    """Raise if what would be classes is called like the sets of a division."""
+    sets = {word: [one for one in folders if re.fullmatch(_SET.format(word), one.name.lower())]
+            for word in ("train(?:ing)?", "(?:test(?:ing)?|val(?:id(?:ation)?)?|dev)")}  # fmt: skip
+    if all(sets.values()):
+        first, second = (found[0].name for found in sets.values())
+        raise DataError(
+            f"{first} and {second} in {path} look like two sets, not like classes; call them train "
+            "and test"
+        )
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -119,22 +134,7 @@ def _read(root: Path, folder: Path, known: list[str] | None) -> Raw:
         for word, files in everything.items()
     }
     classes = known or list(groups)
-    if not groups:
-        raise DataError(
-            f"expected one folder per class in {folder}, found none; put the images into "
-            f"{folder}/<class>/"
-        )
-    for word, files in groups.items():
-        if word not in classes:
-            raise DataError(
-                f"{folder / word} is not one of the training classes {classes[:10]}"
-                f"{did_you_mean(word, classes)}"
-            )
-        if not files:
-            raise DataError(
-                f"expected images ({', '.join(sorted(_ENDINGS))}) in {folder / word}, found "
-                "none; add some or remove the folder"
-            )
+    _check_classes(folder, groups, classes)
     files = [file for group in groups.values() for file in group]
     numbers = {word: place for place, word in enumerate(classes)}
     labels = [numbers[word] for word, group in groups.items() for _ in group]
@@ -155,14 +155,45 @@ def _read(root: Path, folder: Path, known: list[str] | None) -> Raw:
     return Raw(ids, torch.tensor(labels), decode, classes, notes=notes)
 
 
+def _check_classes(folder: Path, groups: Mapping[str, list[Path]], classes: list[str]) -> None:
+    """Raise unless there are two classes or more, all known, and none without an image."""
+    if not groups:
+        raise DataError(
+            f"expected one folder per class in {folder}, found none; put the images into "
+            f"{folder}/<class>/"
+        )
+    if len(classes) == 1:
+        raise DataError(
+            f"expected folders of two or more classes in {folder}, found {classes[0]!r} alone; "
+            "name the folder that holds the folders of the classes"
+        )
+    for word, files in groups.items():
+        if word not in classes:
+            raise DataError(
+                f"{folder / word} is not one of the training classes {classes[:10]}"
+                f"{did_you_mean(word, classes)}"
+            )
+        if not files:
+            raise DataError(
+                f"expected images ({', '.join(sorted(_ENDINGS))}) in {folder / word}, found "
+                "none; add some or remove the folder"
+            )
+
+
 def _images(folder: Path) -> list[Path]:
     return [file for file in _files(folder) if file.suffix.lower() in _ENDINGS]
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(
-        file for file in folder.rglob("*") if file.is_file() and not _is_foreign(file, folder)
-    )
+    found = [file for file in sorted(folder.rglob("*")) if not _is_foreign(file, folder)]
+    for file in found:
+        # As git-annex and DataLad leave them where the content was not fetched.
+        if file.is_symlink() and not file.exists():
+            raise DataError(
+                f"{file} is a link to {file.readlink()}, which is not there; fetch it, or remove "
+                "the link"
+            )
+    return [file for file in found if file.is_file()]
 
 
 def _is_foreign(file: Path, folder: Path) -> bool:

@@ -150,6 +150,11 @@ def load_source(
     )  # fmt: skip
     if trained_elsewhere:
         reading = reading.model_copy(update={"validation": 0.0, "validation_from_test": 0.5})
+    if not isinstance(source, str):
+        raise InputError(
+            f"expected source to be a name such as 'cifar10', got {type(source).__name__}; data of "
+            "your own go into UnlearningData, or into a factory"
+        )
     arguments = dict(arguments or {})
     if source == "digits":  # has no files, so its test file is made here
         _check_arguments(source, arguments)

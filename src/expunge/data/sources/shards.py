@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...core.errors import DataError
 
-_SHARD = re.compile(r"-(\d+)-of-(\d+)$")
+_SHARD = re.compile(r"[-_](\d+)[-_]of[-_](\d+)$")
 _SPLITS = {
     "train": ("train",),
     "validation": ("validation", "valid", "val", "dev"),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from expunge.core.arguments import check_kind
 from expunge.core.schemas.record import Record
 
-from ..templating import environment, own_files, write_page
+from ..templating import check_page, environment, own_files, write_page
 from .page import build
 from .words import EVIDENCE
 
@@ -42,8 +43,11 @@ def report(record: Record, path: str | Path) -> None:
     """Write the report, whole or not at all.
 
     Raises:
-        InputError: If the folder cannot be written or the disk is full.
+        InputError: If the name does not end in .html, the folder cannot be written, or the disk
+            is full.
     """
+    check_kind(record, Record, "record", "read one with Record.load(path)")
+    check_page(path)
     write_page(render(record), path)
 
 
