@@ -137,3 +137,27 @@ def test_a_folder_that_only_resembles_a_store_is_left_alone(store) -> None:
     with pytest.raises(InputError, match=r"no manifest.json in .*, and it is no store"):
         purge(store.folder)
     assert len(list(store.folder.rglob("*.safetensors"))) == 2
+
+
+def test_what_lies_elsewhere_is_named_and_nothing_is_removed(again, tmp_path) -> None:
+    (again / "original.safetensors").rename(tmp_path / "kept.safetensors")
+    (again / "original.safetensors").symlink_to(tmp_path / "kept.safetensors")
+    with pytest.raises(InputError, match=r"original.safetensors is a link to .*kept.safetensors"):
+        purge(again)
+    assert (again / "retrained-1.safetensors").is_file()
+
+
+def test_a_damaged_record_of_another_run_hides_nothing(again) -> None:
+    (again / "old").mkdir()
+    (again / "old" / "record.json").write_text("{")
+    assert "cannot be read, and perhaps pictures" in holders(again)["old/record.json"]
+    with pytest.raises(InputError, match=r"old/record.json is damaged"):
+        purge(again)
+
+
+def test_a_manifest_of_nothing_verifies_nothing(again) -> None:
+    for text, message in (("{}", "has no key 'schema'"),
+                          ('{"schema": "expunge.manifest/1"}', "lists no files")):  # fmt: skip
+        (again / "manifest.json").write_text(text)
+        with pytest.raises(InputError, match=message):
+            verify_folder(again)

@@ -87,7 +87,7 @@ def test_a_stopped_measurement_goes_on_to_the_same_numbers(measured, make_config
         (
             "s.parquet",
             3,
-            "expected models to be an even number >= 2, as halves come in pairs, got 3",
+            "expected models to be an even number from 2 to 10,000, as halves come in pairs, got 3",
         ),
         ("s.parquet", 0, "got 0"),
         ("s.parquet", True, "got True"),

@@ -33,8 +33,9 @@ def forecast_bench(
         on_log: Called with progress rows.
 
     Returns:
-        A dictionary fit for JSON: results ``planned``, ``known`` and ``missing`` by kind, and
-        ``seconds`` of each part and in all (None where they are not known).
+        A dictionary fit for JSON: results ``planned``, ``known`` and ``missing`` by kind, models to
+        train (``trainings``), and ``seconds`` of each part and in all (None where they are not
+        known).
 
     Raises:
         InputError: If data cannot be read, or a run cannot be carried out as it stands.
@@ -48,7 +49,9 @@ def forecast_bench(
             parts: dict[str, float | None] = {"in all": None}
         else:
             missing = [job for job in plan.jobs if worker.known(job) is None]
-            parts = _Trials(plan, worker, kept, missing, seconds).parts()
+            trials = _Trials(plan, worker, kept, missing, seconds)
+            parts = trials.parts()
+            found["trainings"] = len(trials.trained)
     kinds = Counter(job.kind for job in missing)
     return found | {
         "known": len(plan.jobs) - len(missing),
@@ -67,12 +70,12 @@ class _Trials:
         self._counts = Counter((job.cell, job.method) for job in missing)
         methods = sum(job.kind == "unlearned" for job in self._firsts())
         self._limit = max(0.5, seconds / (methods + 2 * len(self._cells()) or 1))
+        self.trained: set[str] = set()
         self._training: dict[tuple[str, str], float | None] = {}
 
     def parts(self) -> dict[str, float | None]:
         """Seconds by part."""
         parts: dict[str, float | None] = {"training": 0.0, "methods": 0.0, "evaluation": 0.0}
-        trained: set[str] = set()
         for job in self._firsts():
             setting = self._setting(job)
             if job.kind == "unlearned":
@@ -80,7 +83,7 @@ class _Trials:
         for cell in self._cells():
             jobs = [job for job in self._missing if job.cell is cell]
             for job in jobs:
-                parts["training"] = _plus(parts["training"], self._trainings(job, trained))
+                parts["training"] = _plus(parts["training"], self._trainings(job))
             setting = self._setting(jobs[0])
             one = forward_seconds(setting, setting.untrained()) * sum(setting.data.sizes().values())
             parts["evaluation"] = _plus(parts["evaluation"], one * len(jobs))
@@ -105,16 +108,20 @@ class _Trials:
         tuned = self._plan.tune.trials if self._plan.tune and job.method in job.cell.spaces else 0
         return None if one is None else one * (self._counts[job.cell, job.method] + tuned)
 
-    def _trainings(self, job: Job, trained: set[str]) -> float | None:
+    def _trainings(self, job: Job) -> float | None:
         """Of the models that a job needs and nobody has trained yet."""
         setting, total = self._setting(job), 0.0
-        made = setting.reference(job.number) if job.kind == "retrained" else setting.original()
+        made = (
+            setting.reference(job.number)
+            if job.kind == "retrained"
+            else self._worker.around(job.cell).original()
+        )
         if job.kind == "untrained" or not isinstance(made, Training):
             return total
         path = self._store.weights(made)
-        if path.name in trained or path.is_file():
+        if path.name in self.trained or path.is_file():
             return total
-        trained.add(path.name)
+        self.trained.add(path.name)
         place = job.cell.data, job.cell.model
         if place not in self._training:
             self._training[place] = training_seconds(setting, self._limit)

@@ -189,7 +189,7 @@ class Worker(JobWorker[Job, Result]):
         if self._pilot is None or self._pilot.cell is not cell:
             setting = setting_of(cell.run(budget.seed), self._data(cell), cell.base.seed)
             self._pilot = Pilot(
-                cell, self._around(cell), setting, budget, self._store, self._original,
+                cell, self.around(cell), setting, budget, self._store, self._original,
                 self._take, partial(self._unlearned, cell),
             )  # fmt: skip
         best, trials = self._pilot.search(label, self._lender(job))
@@ -212,14 +212,14 @@ class Worker(JobWorker[Job, Result]):
             relearn=asked.relearn,
             cka=asked.cka,
             table=asked.model_dump(),
-            base=self._around(job.cell),
+            base=self.around(job.cell),
             original=partial(self._original, job.cell),
             reference=lambda: self._take(setting.reference(1)),
         )
 
     def _original(self, cell: Cell) -> TrainedModel:
         """The model that all seeds start from."""
-        made = self._around(cell).original()
+        made = self.around(cell).original()
         return self._take(made) if isinstance(made, Training) else made
 
     def _take(self, training: Training) -> TrainedModel:
@@ -235,7 +235,7 @@ class Worker(JobWorker[Job, Result]):
             self._loaded = place, loaded
         return self._loaded[1]
 
-    def _around(self, cell: Cell) -> Setting:
+    def around(self, cell: Cell) -> Setting:
         """The run that the original belongs to, whatever the seed."""
         if self._base is None or self._base[0] is not cell:
             self._base = cell, setting_of(cell.base, self._data(cell), cell.base.seed)
@@ -254,7 +254,7 @@ class Worker(JobWorker[Job, Result]):
         return parts | {"budget": budget.model_dump()}
 
     def _tuning_key(self, job: Job) -> str:
-        place = self._around(job.cell).tuning_identity()
+        place = self.around(job.cell).tuning_identity()
         schema = SCHEMA_OF_KEYS[type(job.cell.base)]
         return key_of(schema, __version__, place, self._budget(job))
 

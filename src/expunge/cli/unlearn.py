@@ -94,11 +94,14 @@ def parse_seeds(text: str) -> list[int]:
         InputError: If it is anything else.
     """
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise expunge.InputError(
             f"expected --seeds to be numbers with commas between them, got {text!r}; e.g. 0,1,2"
         ) from error
+    if wrong := [number for number in numbers if not 0 <= number < 2**63]:
+        raise expunge.InputError(f"expected --seeds from 0 to 2^63 - 1, got {wrong[0]}")
+    return numbers
 
 
 def _show_one(record: "Record", folder: Path, json: bool) -> None:

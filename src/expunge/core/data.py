@@ -152,7 +152,9 @@ def as_positions(forget: Any, size: int) -> Tensor:
             )
         return given.nonzero().flatten()
     flat = given.flatten()
-    if flat.is_complex() or (flat.is_floating_point() and bool((flat != flat.round()).any())):
+    if flat.is_complex():
+        raise DataError(f"expected whole numbers as positions, got complex ones such as {flat[0]}")
+    if flat.is_floating_point() and bool((flat != flat.round()).any()):
         raise DataError(f"expected whole numbers as positions, got {flat[flat != flat.round()][0]}")
     return flat.cpu().long()
 

@@ -12,11 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from .batches import Counter, Stream, derive_seed, seeded
-from .errors import GuardError
+from .errors import GuardError, ModelError
 from .isolation import seed_everything
 from .storage.checkpoints import CheckpointStore
 
 Log = Callable[[dict[str, Any]], None]
+NO_GRAPH = (
+    "the loss does not depend on any parameter of the model; let it return what it computed, "
+    "without detach(), numpy() or torch.no_grad()"
+)
 
 
 class Run:
@@ -82,7 +86,10 @@ class Run:
 
         Raises:
             GuardError: If the loss is not finite.
+            ModelError: If it depends on no parameter.
         """
+        if not loss.requires_grad:
+            raise ModelError(NO_GRAPH)
         if not torch.isfinite(loss):
             raise GuardError(
                 f"the loss became {loss.item()} and the run was stopped; "

@@ -28,7 +28,7 @@ from .memory import PeakMemory, memory_advice
 from .method import Method, identity_of, needs_of, required_sets
 from .norms import steady_norms, without_hooks
 from .precision import resolve_precision, with_precision
-from .run import Log, Run
+from .run import NO_GRAPH, Log, Run
 from .schemas.record import Notice
 from .storage.checkpoints import CheckpointStore
 from .storage.contents import content_digest
@@ -167,6 +167,11 @@ def _check_request(model: nn.Module, data: UnlearningData, method: Method, task:
     check_model(model)
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}")
+    if len(data.retain) == 1:
+        raise InputError(
+            "all training samples but one are to be forgotten, and one is too few to keep a model "
+            "by; forget fewer, or delete the model instead"
+        )
     for split in sorted(required_sets(method)):
         if getattr(data, split) is None:
             raise InputError(f"{method.name} reads the {split} set, but data.{split} is None")
@@ -196,10 +201,7 @@ def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Ta
             except DataError as error:
                 raise DataError(f"in the {split} set: {error}") from error
             if not loss.requires_grad:
-                raise ModelError(
-                    "the loss does not depend on any parameter of the model; let it return what it "
-                    "computed, without detach(), numpy() or torch.no_grad()"
-                )
+                raise ModelError(NO_GRAPH)
             if labels is None and NamesLabels in needs_of(method):
                 raise InputError(lacking(method.name, NamesLabels, task))
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..core.arguments import check_layers
 from ..core.capabilities import logits_in
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
@@ -37,6 +38,7 @@ def check_network(
             (B, num_classes) logits; says what to change.
     """
     model = net.model if isinstance(net, Network) else net
+    check_layers(model)
     with _evaluating(model):
         try:
             inputs = torch.zeros((2, *image_shape)) if inputs is None else inputs

@@ -113,7 +113,20 @@ def _without_prefix(found: dict[str, Tensor], own: dict[str, Tensor]) -> dict[st
         bare = {name[end:]: value for name, value in found.items()}
         if set(bare) & set(own):
             return bare
-    return found
+    return _of_one_part(found, own)
+
+
+def _of_one_part(found: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names below the one prefix that has all of the model's, as beside those of a loss."""
+    if not own or set(found) & set(own):
+        return found
+    first = next(iter(own))
+    prefixes = [name.removesuffix(first) for name in found if name.endswith(f".{first}")]
+    whole = [one for one in prefixes if all(one + name in found for name in own)]
+    if len(whole) != 1:
+        return found
+    return {name.removeprefix(whole[0]): value for name, value in found.items()
+            if name.startswith(whole[0])}  # fmt: skip
 
 
 def _check_kind(name: str, value: Tensor, wanted: Tensor, path: Path) -> None:

@@ -156,5 +156,14 @@ def _holders(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, "a retrained model"
         elif path.name == "gradcam.html":
             yield path, "pictures of forgotten samples"
-        elif path.name == "record.json" and Record.load(path).samples:
-            yield path, "pictures of forgotten samples (report.html, too)"
+        elif path.name == "record.json" and (held := _pictures(path)):
+            yield path, held
+
+
+def _pictures(record: Path) -> str | None:
+    """What a record holds of forgotten samples, if it holds any."""
+    try:
+        kept = bool(Record.load(record).samples)
+    except InputError:
+        return "a record that cannot be read, and perhaps pictures in it"
+    return "pictures of forgotten samples (report.html, too)" if kept else None

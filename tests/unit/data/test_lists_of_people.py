@@ -38,6 +38,10 @@ LISTS: list[tuple[str, str, list[int]]] = [
     ("a.csv", "sample_id\n44\n45\n", [44, 45]),
     ("a.csv", "id,label\n44,1\n45,2\n", [44, 45]),
     ("a.csv", "id\n4\n5\n4\n", [4, 5]),
+    # Inside a quoted cell nothing is a comment, nor the end of a row.
+    ("a.csv", 'id,note\n4,"a\n#b"\n5,c\n', [4, 5]),
+    ("a.csv", 'id,note\n4,"a\n\n5,b"\n6,c\n', [4, 6]),
+    ("a.txt", "  # c\n4\n5\n", [4, 5]),
 ]
 
 
@@ -56,6 +60,7 @@ def test_what_is_unambiguous_is_read(
         ("a.csv", ",sample_id\n0,44\n1,45\n", "several columns of a.csv hold names of this data: "
          "'', 'sample_id'; say which one is meant with forget.column"),
         ("a.csv", "id,record\n1,44\n2,45\n", "several columns of a.csv hold names"),
+        ("a.csv", 'id,note\n4,"a\n5,c\n6,d\n', "cannot be read as CSV (unexpected end of data)"),
         ("a.csv", "0\n44\n45\n", "could be the header that pandas writes for columns without"),
         ("a.csv", ",0\n0,44\n1,45\n", "could be the header that pandas writes"),
         ("a.csv", "0,1\n44,7\n45,8\n", "could be the header that pandas writes"),
@@ -338,3 +343,48 @@ def test_what_a_record_shows_of_a_request_names_nobody() -> None:
     asked = parse_request({"kind": "groups", "column": "who", "values": ["Anna", "Ben"]})
     assert "Anna" not in json.dumps(asked.shown())
     assert asked.shown()["values"] == "2 values"
+
+
+def test_a_column_that_is_there_twice_is_not_chosen(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,id\n4,5\n1,6\n")
+    request = {"kind": "ids", "file": str(tmp_path / "a.csv"), "column": "id"}
+    with pytest.raises(DataError, match=r"a.csv has several columns called 'id'"):
+        select_forget(BUNDLE, request)
+    (tmp_path / "m.csv").write_text("id,id,sample\n7,8,train/4\n")
+    request = {"kind": "ids", "ids": [7], "mapping": str(tmp_path / "m.csv")}
+    with pytest.raises(DataError, match=r"m.csv has several columns called id"):
+        select_forget(BUNDLE, request)
+
+
+@pytest.mark.parametrize("text", ["id,sample\n100,train/4\n", "id,sample\n"])
+def test_a_key_that_a_mapping_lacks_is_no_row(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    request: dict[str, Any] = {"kind": "ids", "ids": [3, "train/5"]}
+    request["mapping"] = str(tmp_path / "m.csv")
+    with pytest.raises(DataError, match=r"2 ids are not in the column id of m.csv: '3', 'train/5'"):
+        select_forget(BUNDLE, request)
+    if "100" in text:
+        found = resolve(BUNDLE, request | {"ids": [3, 3, 100], "missing": "skip"})
+        assert found.positions.tolist() == [4]
+        assert (found.asked, found.unknown, found.repeated) == (2, 1, 1)
+
+
+def test_a_date_beyond_all_calendars_is_named(tmp_path: Path) -> None:
+    column = pa.array([2**60], pa.timestamp("ms"))
+    pq.write_table(pa.table({"id": column}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a.parquet holds a value that cannot be read"):
+        select_forget(BUNDLE, {"kind": "ids", "file": str(tmp_path / "a.parquet")})
+
+
+def test_the_column_of_a_list_of_persons_is_named_by_its_own_option(tmp_path: Path) -> None:
+    write_table(tmp_path / "train.parquet", random_pixels(8), [0, 1] * 4,
+                person=["u1", "u1", "u2", "u3"] * 2)  # fmt: skip
+    write_table(tmp_path / "test.parquet", random_pixels(2), [0, 1], person=["u4", "u4"])
+    bundle = load_source(f"hf:{tmp_path}", validation=0)
+    (tmp_path / "u.csv").write_text("Kunde,seit\nu1,2020\nu3,2021\n")
+    request = {"kind": "groups", "column": "person", "file": str(tmp_path / "u.csv")}
+    with pytest.raises(DataError, match=r"name the column with forget.file_column = 'Kunde'"):
+        select_forget(bundle, request)
+    assert len(select_forget(bundle, request | {"file_column": "Kunde"})) == 6
+    with pytest.raises(InputError, match="file_column goes with file"):
+        parse_request({"kind": "groups", "column": "person", "values": ["u1"], "file_column": "x"})

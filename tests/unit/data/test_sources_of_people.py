@@ -164,3 +164,56 @@ def test_paths_of_images_count_from_the_table(tmp_path: Path, monkeypatch) -> No
 def test_pixels_have_a_limit_too() -> None:
     with pytest.raises(InputError, match="image_size: expected less than or equal to 8192"):
         load_source("digits", image_size=100_000)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train_set", "test_set"),
+        ("Train Data", "Val Data"),
+        ("1-train", "2-test"),
+        ("trainset", "dev"),
+    ],
+)
+def test_sets_are_not_taken_for_classes(tmp_path: Path, train: str, test: str) -> None:
+    root = folder(tmp_path, images(train, 2) + images(test, 2))
+    with pytest.raises(DataError, match="look like two sets, not like classes; call them train"):
+        load_source("imagefolder", path=str(root))
+
+
+def test_classes_may_have_such_a_word_in_their_name(tmp_path: Path) -> None:
+    names = [f"{word}/{n}.png" for word in ("train station", "test tube") for n in range(4)]
+    bundle = load_source("imagefolder", path=str(folder(tmp_path, names)), test=0.25)
+    assert bundle.classes == ["test tube", "train station"]
+
+
+def test_one_class_alone_is_refused(tmp_path: Path) -> None:
+    root = folder(tmp_path, [f"train/cat/{n}.png" for n in range(4)])
+    with pytest.raises(DataError, match=r"two or more classes in .*train, found 'cat' alone"):
+        load_source("imagefolder", path=str(root))
+
+
+def test_links_to_nowhere_are_named(tmp_path: Path) -> None:
+    root = folder(tmp_path, images("train") + images("test", 2))
+    (root / "train" / "cat" / "9.png").symlink_to(".git/annex/objects/9.png")
+    with pytest.raises(DataError, match=r"9.png is a link to .git/annex/.* is not there; fetch it"):
+        load_source("imagefolder", path=str(root))
+
+
+def test_labels_as_pandas_writes_categories(tmp_path: Path) -> None:
+    words = ["dog", "cat"] * 12
+    column = pa.array(words).dictionary_encode()
+    table = pa.table(
+        {"image": [{"bytes": encoded(one), "path": None} for one in PIXELS], "label": column}
+    )
+    (tmp_path / "d").mkdir()
+    pq.write_table(table, tmp_path / "d" / "train.parquet")
+    bundle = load_source(f"hf:{tmp_path / 'd'}", validation=0, test=0.25)
+    assert bundle.classes == ["cat", "dog"]
+    rows = [int(name.split("/")[1]) for name in bundle.train.ids]
+    assert bundle.train.labels.tolist() == [1 - row % 2 for row in rows]
+
+
+def test_images_beyond_the_memory_of_the_machine_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the images need [\d,.]+ GiB of memory, of which this"):
+        load_source("digits", image_size=8192, limit=1000)

@@ -21,10 +21,21 @@ Overrides = Annotated[
         help="Change one key of the config, e.g. method.trim=0.05; may be repeated.",
     ),
 ]
+
+
+def _named(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("expected the name of a folder, got an empty one")
+    return Path(text)
+
+
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FOLDER", help="Where results go; runs/NAME by default."),
-]
+    typer.Option(
+        "--out", "-o", metavar="FOLDER", parser=_named,
+        help="Where results go; runs/NAME by default.",
+    ),
+]  # fmt: skip
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Only forecast what it will cost, from trials of seconds."),

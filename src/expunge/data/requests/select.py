@@ -120,6 +120,11 @@ def _classes(bundle: Bundle, spec: ClassForget) -> Tensor:
 
 def _class_number(bundle: Bundle, word: str | int) -> int:
     names = bundle.classes or []
+    if isinstance(word, str) and names.count(word) > 1:
+        numbers = [str(number) for number, name in enumerate(names) if name == word]
+        raise DataError(
+            f"classes {', '.join(numbers)} are all called {word!r}; say the numbers of those meant"
+        )
     if isinstance(word, str) and word in names:
         return names.index(word)
     if isinstance(word, int) and str(word) in names and names.index(str(word)) != word:

@@ -209,6 +209,8 @@ def _check_column(argument: str, wanted: str, names: list[str]) -> None:
 def _labels(
     column: pa.ChunkedArray, name: str, ids: list[str], classes: list[str] | None
 ) -> tuple[Tensor, list[str] | None]:
+    if pa.types.is_dictionary(column.type):  # categories, as pandas writes them
+        column = column.cast(column.type.value_type)
     values = column.to_pylist()
     if None in values:
         raise DataError(f"{ids[values.index(None)]!r} has no label in column {name!r}")

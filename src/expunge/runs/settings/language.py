@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ...config import Config
+from ...core.arguments import check_layers
 from ...core.checks import did_you_mean
 from ...core.errors import DataError, InputError, ModelError
 from ...core.guard import first_non_finite
@@ -48,6 +49,7 @@ def load_language(config: Config) -> Loaded:
     splits, options = _rows(config)
     tokenizer, fresh, given = _model(config, _texts(splits, options))
     model = fresh(config.seed) if given is None else given()
+    check_layers(model)
     if (name := first_non_finite(model)) is not None:
         raise ModelError(f"the model holds NaN or infinite values in {name!r}; train it again")
     task = CausalLM(vocabulary_size=model.config.vocab_size, **config.task.arguments)
