@@ -26,9 +26,6 @@ from typing import Any
 
 from .hardship_commands import Command, commands, finish, problems
 
-NOBODY = 65534
-
-
 # A hardship starts a command, strikes, and returns what the command said and how to relieve it.
 Struck = tuple[list[tuple[int, str]], Callable[[], None]]
 
@@ -56,13 +53,13 @@ def fill_disk(command: Command, folder: Path, when: float) -> Struck:
 
 
 def forbid_writing(command: Command, folder: Path, when: float) -> Struck:
-    """The folder belongs to somebody else and may only be read."""
+    """The folder may only be read, also by its owner: root obeys without these capabilities."""
+    bound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
     folder.mkdir()
-    os.chown(folder, NOBODY, NOBODY)
-    started = command.start(folder, user=NOBODY, group=NOBODY, extra_groups=[])
+    started = command.start(folder, before=bound)
     time.sleep(when)
     folder.chmod(0o500)
-    return finish(started), lambda: folder.chmod(0o777)
+    return finish(started), lambda: folder.chmod(0o700)
 
 
 def limit_memory(command: Command, folder: Path, when: float) -> Struck:

@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -80,15 +80,18 @@ class Command:
     verified: bool = True
     seconds: float = 0.0
 
-    def start(self, folder: Path, *, resume: bool = False, **how: Any) -> list[subprocess.Popen]:
-        """All writers of the command, at work."""
+    def start(
+        self, folder: Path, *, resume: bool = False, before: Sequence[str] = ()
+    ) -> list[subprocess.Popen]:
+        """All writers of the command, at work; ``before`` are words that start a command."""
         started = []
         for number in range(self.writers):
             named = [word.replace("{out}", str(folder)) for word in self.words]
             named = [word.replace("{number}", str(number)) for word in named]
-            words = [sys.executable, "-m", "expunge", *named, *(self.again if resume else [])]
+            words = [*before, sys.executable, "-m", "expunge", *named]
+            words += self.again if resume else []
             pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-            started.append(subprocess.Popen(words, env=ENVIRONMENT, **pipes, **how))
+            started.append(subprocess.Popen(words, env=ENVIRONMENT, **pipes))
         return started
 
     def left(self, folder: Path) -> Left:

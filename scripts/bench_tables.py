@@ -9,11 +9,12 @@ from expunge.core.schemas.results import Bench
 from expunge.reporting.bench.caption import facts
 from expunge.reporting.bench.concepts import concept_tables
 from expunge.reporting.bench.flags import FLOOR_FACTOR, FLOOR_SLACK
+from expunge.reporting.bench.gap_plot import gap_plot
 from expunge.reporting.bench.row import BenchRow, BenchSection
 from expunge.reporting.bench.rows import sections
 from expunge.reporting.bench.tables import DASH, spread
 from expunge.reporting.formats import fixed, signed
-from plots import gap_plot, numbers, of_concepts, over_sections
+from plots import numbers, of_concepts, over_sections
 
 SCORES = {"forget_accuracy": "D_f", "retain_accuracy": "D_r", "test_accuracy": "D_t", "mia": "MIA"}
 SIGNS = {
@@ -75,7 +76,7 @@ def plots_of(benches: dict[str, Bench], generators: dict[str, Bench]) -> dict[st
     for name, bench in generators.items():
         section = of_concepts(bench, common_concepts(bench))
         files[name] = gap_plot(section, "distance to retraining, points")
-    return files
+    return {name: plot for name, plot in files.items() if plot is not None}
 
 
 def short_table(bench: Bench) -> str:

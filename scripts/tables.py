@@ -38,8 +38,8 @@ from expunge.core import InputError, Record
 from expunge.core.schemas.convert import upgraded
 from expunge.core.schemas.results import Bench
 from expunge.methods import METHODS
+from expunge.reporting.bench.gap_plot import shows
 from method_table import methods
-from plots import shows
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
