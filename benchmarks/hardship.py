@@ -114,8 +114,12 @@ def strike(
 
 
 def _is_crash(code: int, text: str) -> bool:
-    """Whether a command ended otherwise than by doing its work or by a message and code 2."""
-    return code not in (0, 2) or "Traceback" in text or "unexpected" in text
+    """Whether a command ended otherwise than by doing its work or by a message and code 2.
+
+    Libraries in other languages abort where memory runs out, which no program can catch.
+    """
+    aborted = code == -signal.SIGABRT and "memory allocation" in text
+    return (code not in (0, 2) and not aborted) or "Traceback" in text or "unexpected" in text
 
 
 def two_in_one_folder(command: Command, place: Path, times: int) -> dict[str, Any]:

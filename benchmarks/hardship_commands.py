@@ -86,8 +86,8 @@ class Command:
         """All writers of the command, at work; ``before`` are words that start a command."""
         started = []
         for number in range(self.writers):
-            named = [word.replace("{out}", str(folder)) for word in self.words]
-            named = [word.replace("{number}", str(number)) for word in named]
+            named = [word.replace("@out@", str(folder)) for word in self.words]
+            named = [word.replace("@number@", str(number)) for word in named]
             words = [*before, sys.executable, "-m", "expunge", *named]
             words += self.again if resume else []
             pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
@@ -141,19 +141,19 @@ def commands(place: Path) -> dict[str, Command]:
     (place / "run.toml").write_text(RUN)
     (place / "bench.toml").write_text(BENCH)
     PIPELINES["sd1"]().save_pretrained(place / "pipeline")
-    run = ["unlearn", str(place / "run.toml"), "--out", "{out}", "--checkpoint-seconds", "0"]
-    bench = ["bench", str(place / "bench.toml"), "--store", "{out}/store", "--out",
-             "{out}/{number}",
+    run = ["unlearn", str(place / "run.toml"), "--out", "@out@", "--checkpoint-seconds", "0"]
+    bench = ["bench", str(place / "bench.toml"), "--store", "@out@/store", "--out",
+             "@out@/@number@",
              "--checkpoint-seconds", "0"]  # fmt: skip
     small = [word for one in ("training.epochs=2", "data.limit=400") for word in ("--set", one)]
     erase = ["erase", "church", "--model", str(place / "pipeline"), "--keep", "dog, golf ball",
-             "--out", "{out}"]  # fmt: skip
+             "--out", "@out@"]  # fmt: skip
     quick = ("images.per_concept=4", "images.steps=2", "drawing.images=1", "drawing.steps=2",
              "method={name='scissorhands', lr=1e-4, epochs=2, batch_size=4}")  # fmt: skip
     erase += [word for one in quick for word in ("--set", one)]
     return {
         "unlearn": Command(run, ["*.safetensors"], ["--resume"]),
         "bench": Command(bench, ["store/nets/*.safetensors"], writers=2, verified=False),
-        "demo": Command(["demo", "--out", "{out}", *small], ["*.safetensors"], ["--resume"]),
+        "demo": Command(["demo", "--out", "@out@", *small], ["*.safetensors"], ["--resume"]),
         "erase": Command(erase, ["pipeline/**/*.safetensors"], ["--resume"]),
     }

@@ -25,6 +25,12 @@ LEFT_BEHIND = {
     "docs/bench.md": [
         *(f"runs/tiny-bench/{name}" for name in ("leaderboard.html", "table.md", "bench.json")),
     ],
+    "docs/your-method.md": [
+        *(f"runs/contrast/{name}" for name in ("table.tex", "table.md", "gap.svg", "bench.json")),
+    ],
+    "docs/your-pipeline.md": [
+        *(f"runs/church/{name}" for name in ("report.html", "purged.json", "pipeline/README.md")),
+    ],
     "docs/quickstart.md": [
         *(f"run/{name}" for name in ("record.json", "report.html", "model.safetensors")),
         *(f"run-ids/{name}" for name in ("record.json", "report.html", "model.safetensors")),

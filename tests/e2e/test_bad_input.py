@@ -267,3 +267,32 @@ def test_check_refuses_what_unlearn_refuses(expunge, config, tmp_path) -> None:
     assert expunge("check", config, "--set", "method.batch_size=5000").code == 2
     assert expunge("evaluate", config, "none.safetensors").code == 2
     assert tree(tmp_path) == {"file", "tiny.toml"}
+
+
+def test_names_that_are_too_long_are_refused(config, expunge) -> None:
+    for words in (("unlearn", config, "--out", "a" * 300), ("unlearn", config, "--out", ""),
+                  ("init", "a" * 300 + ".toml", "-m", "small", "-d", ".", "-f", "f.txt")):  # fmt: skip
+        found = expunge(*words)
+        assert found.code == 2, found.err
+        assert "unexpected" not in found.err
+    assert "got an empty one" in expunge("unlearn", config, "--out", "").err
+
+
+def test_a_page_is_written_over_nothing_else(config, expunge, tmp_path) -> None:
+    assert expunge("unlearn", config, "--out", "out").code == 0
+    before = (tmp_path / "out" / "record.json").read_bytes()
+    found = expunge("report", "out/record.json", "--out", "out/record.json")
+    assert found.code == 2
+    assert "expected the name of a page to end in .html" in found.err
+    found = expunge("explain", config, "--folder", "out", "--out", "out/model.safetensors")
+    assert found.code == 2
+    assert (tmp_path / "out" / "record.json").read_bytes() == before
+    assert expunge("verify", "out").code == 0
+
+
+def test_seeds_are_checked_before_anything_runs(config, expunge, tmp_path) -> None:
+    for words in (("--seeds", str(10**23)), ("--set", f"seed={2**63}"),
+                  ("--set", f"data.forget.seed={2**63}")):  # fmt: skip
+        found = expunge("unlearn", config, "--out", "out", *words)
+        assert found.code == 2, found.err
+        assert not (tmp_path / "out").exists()

@@ -10,10 +10,27 @@ import torch
 
 from .errors import ResourceError
 
-# What the allocators of torch say, besides the class that CUDA's has.
-_FULL = ("not enough memory", "can't allocate memory", "out of memory")
+# What the allocators of torch say, besides the class that CUDA's has;
+# and oneDNN, and the loader of libraries that are imported in mid-run.
+_FULL = (
+    "not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory",
+    "could not create a primitive", "could not create a memory", "failed to map segment",
+)  # fmt: skip
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, as far as it or what caused it says so."""
+    while True:
+        if isinstance(error, torch.OutOfMemoryError | MemoryError):
+            return True
+        kinds = RuntimeError | ImportError | OSError
+        if isinstance(error, kinds) and any(text in str(error).lower() for text in _FULL):
+            return True
+        if (cause := error.__cause__ or error.__context__) is None:
+            return False
+        error = cause
 
 
 @contextmanager
@@ -29,9 +46,8 @@ def memory_advice(doing: str, knobs: str) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:
-        full = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not full and not any(text in str(error).lower() for text in _FULL):
+    except (RuntimeError, MemoryError, ImportError, OSError) as error:
+        if not is_out_of_memory(error):
             raise
         raise ResourceError(f"memory ran out in {doing}; {knobs}") from error
 

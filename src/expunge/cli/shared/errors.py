@@ -52,21 +52,32 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             _say(f"error: {_text(error)}")
             raise typer.Exit(error.exit_code) from None
-        except OSError as error:  # no right, no such name, a name that is too long
-            if DEBUG.get() or error.filename is None:
-                raise
-            _say(f"error: cannot use {_cut(error.filename)}: {error.strerror}; choose another path")
-            raise typer.Exit(2) from None
         except Exception as error:
             if DEBUG.get():
                 raise
-            _say(
-                f"error: unexpected {type(error).__name__}: {error}\n"
-                "This looks like a defect of expunge; --debug shows where it happened."
-            )
-            raise typer.Exit(1) from None
+            text, code = _explained(error)
+            _say(text)
+            raise typer.Exit(code) from None
 
     return run
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """What to say of an exception of somebody else, and with what code to end."""
+    from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch
+
+    if is_out_of_memory(error):
+        return (
+            "error: memory ran out; end other programs, or use less of it (a smaller batch_size or "
+            "data.limit). What was finished is kept: the same command with --resume goes on"
+        ), 2
+    if isinstance(error, OSError) and error.filename is not None:  # no right, a name too long
+        name = _cut(error.filename)
+        return f"error: cannot use {name}: {error.strerror}; choose another path", 2
+    return (
+        f"error: unexpected {type(error).__name__}: {error}\n"
+        "This looks like a defect of expunge; --debug shows where it happened."
+    ), 1
 
 
 def _text(error: Exception) -> str:
