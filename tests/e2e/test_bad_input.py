@@ -270,8 +270,8 @@ def test_check_refuses_what_unlearn_refuses(expunge, config, tmp_path) -> None:
 
 
 def test_names_that_are_too_long_are_refused(config, expunge) -> None:
-    for words in (("unlearn", config, "--out", "a" * 300), ("unlearn", config, "--out", ""),
-                  ("init", "a" * 300 + ".toml", "-m", "small", "-d", ".", "-f", "f.txt")):  # fmt: skip
+    start = ("init", "a" * 300 + ".toml", "-m", "small", "-d", ".", "-f", "f.txt")
+    for words in (("unlearn", config, "--out", "a" * 300), ("unlearn", config, "--out", ""), start):
         found = expunge(*words)
         assert found.code == 2, found.err
         assert "unexpected" not in found.err

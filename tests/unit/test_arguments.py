@@ -222,3 +222,18 @@ def test_one_bit_of_an_archive_of_torch(tmp_path) -> None:
     path.write_bytes(whole)
     with pytest.raises(ModelError, match=r"w.pth is damaged: the checksum of .* does not match"):
         load_weights(net(), path)
+
+
+def test_retraining_names_buffers_that_stay() -> None:
+    class Centre(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.ones(8))
+
+        def forward(self, inputs):
+            return inputs - self.mean
+
+    found = run(net(Centre()), method=expunge.Retrain(recipe="quick", epochs=1, batch_size=8))
+    assert found.decisions["kept_buffers"]["value"] == ["1.mean"]
+    found = run(method=expunge.Retrain(recipe="quick", epochs=1, batch_size=8))
+    assert "kept_buffers" not in found.decisions

@@ -65,6 +65,8 @@ def _print(found: dict[str, Any]) -> None:
     print(f"Forget:     {found['request']['forget']}: {found['request']['size']} samples")
     if found["request"]["counts"]:
         print(f"            {found['request']['counts']}")
+    for stays, like in found["request"]["near_copies"]:
+        print(f"            {stays} stays, and looks like {like}")
     print(f"Model:      {model['name']}, {model['parameters']:,} parameters, {weights}")
     if model["accuracy"]:
         told = ", ".join(f"{name} {value:.1f} %" for name, value in model["accuracy"].items())

@@ -31,6 +31,7 @@ from .projection import squared_norm as squared_norm
 from .reinit import SCHEMES as SCHEMES
 from .reinit import Scheme as Scheme
 from .reinit import fresh_values as fresh_values
+from .reinit import kept_buffers as kept_buffers
 from .reinit import reinitialise as reinitialise
 from .reinit import reset_model as reset_model
 from .saliency import VARIANTS as VARIANTS

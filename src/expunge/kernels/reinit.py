@@ -114,7 +114,7 @@ def reset_model(model: nn.Module, seed: int) -> None:
             raise ModelError(
                 f"expected reset_parameters() on every module that holds parameters; "
                 f"{path or 'the model itself'} ({type(module).__name__}) holds {held} and has "
-                "none; pass a factory that builds the model anew"
+                "none; build the model anew and train it with expunge.train"
             )
     for parameter in model.parameters():
         _spoil(parameter)
@@ -129,8 +129,25 @@ def reset_model(model: nn.Module, seed: int) -> None:
         if _spoilt(parameter):
             raise ModelError(
                 f"reset_parameters() did not give {name} new values; "
-                "pass a factory that builds the model anew"
+                "build the model anew and train it with expunge.train"
             )
+
+
+def kept_buffers(model: nn.Module) -> list[str]:
+    """Buffers that ``reset_model`` leaves as they are, since nothing of their module resets them.
+
+    Most are constants, such as masks; one that was learned still tells of what it was learned
+    from. Those of modules that are frozen are not counted, and nothing is of a model that is built
+    anew from its config.
+    """
+    if _is_configured(model):
+        return []
+    return [
+        f"{path}.{name}" if path else name
+        for path, module in model.named_modules()
+        if _reset_of(module) is None and not _has_parameters(module)
+        for name, _ in module.named_buffers(recurse=False)
+    ]
 
 
 def _frozen(model: nn.Module) -> dict[str, Tensor]:

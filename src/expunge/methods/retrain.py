@@ -11,7 +11,7 @@ from ..core.hyperparameters import Count, Passes, Rate, validated
 from ..core.method import Reference
 from ..core.run import Run
 from ..core.task import Task
-from ..kernels.reinit import reset_model
+from ..kernels.reinit import kept_buffers, reset_model
 from ..training.recipes import RECIPES, make_recipe
 from ..training.train import fit
 from ._shared.presets import Published
@@ -58,6 +58,11 @@ class Retrain(Published):
             for name in ("epochs", "lr", "batch_size")
             if (value := getattr(self, name)) is not None
         }
+        if kept := kept_buffers(model):
+            reason = (
+                "no reset_parameters() of their modules gives these buffers new values; if one "
+            )
+            run.decide("kept_buffers", kept, reason + "was learned, it tells of what it saw")
         reset_model(model, run.seed)
         fit(model, data.retain, make_recipe(self.recipe, **changes), task, run)
         return model

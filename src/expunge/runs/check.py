@@ -6,11 +6,14 @@ from typing import Any
 
 from ..config import Config
 from ..core.guard import probe
+from ..data.bundle import ids_of
+from ..data.requests.near_copies import near_copies
 from .folder import MEGABYTE, OutputFolder
 from .prepare import prepare
 from .settings.samples import SampleSetting
 
 _LOOKED_AT = 2000
+_PAIRS = 20
 
 
 def check_run(config: Config, out: str | Path) -> dict[str, Any]:
@@ -39,6 +42,7 @@ def check_run(config: Config, out: str | Path) -> dict[str, Any]:
             "forget": prepared.request.spec,
             "size": len(prepared.positions),
             "counts": prepared.request.counts(),
+            "near_copies": _near(prepared),
         },
         "model": {
             "name": config.model.name,
@@ -66,6 +70,15 @@ def _accuracies(prepared: SampleSetting) -> dict[str, float] | None:
         if dataset is not None
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _near(prepared: SampleSetting) -> list[list[str]]:
+    """Ids of images that stay and of those to forget that they look like, 20 pairs at most."""
+    if prepared.config.data.forget.is_random:
+        return []
+    names = ids_of(prepared.bundle.train)
+    pairs = near_copies(prepared.bundle, prepared.positions)
+    return [[names[row], names[of]] for row, of in pairs[:_PAIRS]]
 
 
 def _fields(method: Any) -> dict[str, Any]:

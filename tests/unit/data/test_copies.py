@@ -50,7 +50,7 @@ def test_named_samples_whose_copies_would_stay_are_refused() -> None:
 def test_copies_are_forgotten_along_or_kept() -> None:
     assert settled("forget", **ONE) == (
         [0, 3, 6],
-        ["2 byte-equal copies of forgotten samples in the training set are forgotten along"],
+        ["forgotten along: 2 byte-equal copies of forgotten samples in the training set"],
     )
     kept, notes = settled("keep", kind="ids", ids=[1])
     assert kept == [1]

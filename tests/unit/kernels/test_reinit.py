@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from expunge.core.errors import InputError, ModelError
-from expunge.kernels import SCHEMES, fresh_values, reinitialise, reset_model
+from expunge.kernels import SCHEMES, fresh_values, kept_buffers, reinitialise, reset_model
 
 
 def generator(seed=0):
@@ -220,7 +220,7 @@ def test_reset_model_names_a_module_it_cannot_reset_and_changes_nothing():
 
     model = nn.Sequential(nn.Linear(3, 3), Token())
     before = model[0].weight.clone()
-    with pytest.raises(ModelError, match=r"1 \(Token\) holds token.*pass a factory"):
+    with pytest.raises(ModelError, match=r"1 \(Token\) holds token.*build the model anew"):
         reset_model(model, 0)
     assert torch.equal(model[0].weight, before)
     with pytest.raises(ModelError, match="the model itself"):
@@ -257,3 +257,23 @@ def test_reset_model_builds_a_model_of_transformers_anew():
     assert torch.equal(before, torch.get_rng_state())
     found, wanted = model.state_dict(), expected.state_dict()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+class Memory(nn.Module):
+    """Keeps a mean of what it saw, as prototypes and queues do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, inputs):
+        return inputs - self.mean
+
+
+def test_buffers_that_no_reset_touches_are_named():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 3), Memory())
+    assert kept_buffers(model) == ["3.mean"]
+    model[3].mean.fill_(2.0)
+    reset_model(model, 0)
+    assert model[3].mean.tolist() == [2.0] * 3
+    assert kept_buffers(model[:3]) == []

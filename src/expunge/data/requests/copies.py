@@ -9,6 +9,7 @@ from ...core.errors import DataError
 from ...core.schemas.request import ForgetSpec, GroupForget, IdForget
 from ..bundle import Bundle, ids_of
 from .by_name import Selection
+from .near_copies import near_copies, near_note
 
 _SHOWN = 3
 
@@ -43,6 +44,10 @@ def settle_copies(
     gone.pop(None, None)
     copies = [row for row, one in enumerate(digests) if one in gone and row not in chosen]
     notes = [note for name in ("validation", "test") if (note := _held_copies(bundle, name, gone))]
+    if isinstance(spec, IdForget | GroupForget):
+        equal = {*chosen, *copies}
+        near = near_copies(bundle, torch.tensor(sorted(equal)))
+        notes += [near_note(near)] if near else []
     if not copies:
         return selection, notes
     policy = policy or ("refuse" if isinstance(spec, IdForget | GroupForget) else "keep")
@@ -62,7 +67,7 @@ def settle_copies(
             "every training sample is to be forgotten or a copy of one that is, so nothing is left "
             "to retain; delete the model instead"
         )
-    told = f"{_number(copies)} in the training set are forgotten along"
+    told = f"forgotten along: {_number(copies)} in the training set"
     return replace(selection, positions=everything), [told, *notes]
 
 
