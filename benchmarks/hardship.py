@@ -2,14 +2,13 @@
 
 Linux, as root (it mounts a small tmpfs). Writes ``results/benchmarks/hardship.json``:
 
-    python -m benchmarks.hardship
+    python benchmarks/hardship.py --save results/benchmarks/hardship.json
 
 Each hardship strikes at a random moment of a command; the command is then given again with what
 it lacked. What counts: nothing half-written is left, the second call ends well, and all tensors
 and results equal those of a run that was left in peace. About 40 minutes on two cores.
 """
 
-import argparse
 import json
 import os
 import random
@@ -24,7 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .hardship_commands import Command, commands, finish, problems
+from common import Row, conclude, parse
+from hardship_commands import Command, commands, finish, problems
 
 # A hardship starts a command, strikes, and returns what the command said and how to relieve it.
 Struck = tuple[list[tuple[int, str]], Callable[[], None]]
@@ -139,40 +139,36 @@ def two_in_one_folder(command: Command, place: Path, times: int) -> dict[str, An
     return {"hardship": "two runs in one folder", "times": times, "problems": bad}
 
 
-def main() -> None:
+def main() -> int:
     """Strike all, and write what was found."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/hardship.json"))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=sorted(HARDSHIPS))
-    chosen = parser.parse_args()
-    choose = random.Random(chosen.seed)
+    asked = parse(__doc__, seed=0, only="")
+    choose = random.Random(asked.seed)
     place = Path(tempfile.mkdtemp(prefix="hardship-"))
     place.chmod(0o755)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)], check=True)
-    rows = []
+    found = []
     try:
         known = commands(place)
         for name, (_, plan) in HARDSHIPS.items():
-            if chosen.only not in (None, name):
+            if asked.only not in ("", name):
                 continue
             for which, times in plan.items():
                 part = place / which
                 part.mkdir(exist_ok=True)
-                rows.append({"command": which, **strike(name, known[which], times, part, choose)})
-        if chosen.only is None:
-            found = two_in_one_folder(known["unlearn"], place / "unlearn", 3)
-            rows.append({"command": "unlearn", **found})
+                found.append({"command": which, **strike(name, known[which], times, part, choose)})
+        if not asked.only:
+            both = two_in_one_folder(known["unlearn"], place / "unlearn", 3)
+            found.append({"command": "unlearn", **both})
     finally:
         subprocess.run(["umount", "-l", str(place)], check=False)
         place.rmdir()
-    bad = sum(len(row["problems"]) for row in rows)
-    command = f"python -m benchmarks.hardship --seed {chosen.seed}"
-    text = json.dumps({"command": command, "problems": bad, "rows": rows}, indent=1)
-    chosen.out.write_text(text + "\n")
-    print(f"{sum(row['times'] for row in rows)} strikes, {bad} problems")
-    sys.exit(1 if bad else 0)
+    rows = [
+        Row(f"{one['hardship']}, {one['command']}: problems in {one['times']} strikes",
+            len(one["problems"]), 0.0)
+        for one in found
+    ]  # fmt: skip
+    return conclude("Hardships: killed, full, forbidden, out of memory", rows, asked.save)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

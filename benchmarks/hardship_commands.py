@@ -136,6 +136,7 @@ def problems(
 
 def commands(place: Path) -> dict[str, Command]:
     """What is struck; configs and a pipeline of random weights are made for it."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     from tests.unit.tasks.pipelines import PIPELINES  # noqa: PLC0415  needs diffusers
 
     (place / "run.toml").write_text(RUN)
