@@ -126,6 +126,16 @@ def test_a_purged_store_keeps_numbers_alone(store) -> None:
     assert purge(store.folder) == receipt
 
 
+def test_files_of_others_in_a_store_are_left_alone(store) -> None:
+    (store.folder / "running" / "shoes.jpg").write_text("mine")
+    (store.folder / "nets" / "thesis").mkdir()
+    (store.folder / "nets" / "thesis" / "net.safetensors").write_text("mine")
+    purge(store.folder)
+    assert (store.folder / "running" / "shoes.jpg").is_file()
+    assert (store.folder / "nets" / "thesis" / "net.safetensors").is_file()
+    assert holders(store.folder) == {}
+
+
 def test_a_store_in_use_is_left_alone(store) -> None:
     with store.lock("0" * 64), pytest.raises(InputError, match="a bench is writing into"):
         purge(store.folder)

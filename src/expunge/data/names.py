@@ -16,6 +16,8 @@ def whole_number(text: str) -> str | None:
 
 def text_of_name(cell: Any) -> str | None:
     """A cell as a name, whole numbers without a point; None where it cannot be one."""
+    if isinstance(cell, str):
+        return cell.strip() or None
     if isinstance(cell, bool) or cell is None or isinstance(cell, list | dict | bytes):
         return None
     if isinstance(cell, float) and not math.isfinite(cell):

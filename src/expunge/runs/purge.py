@@ -1,5 +1,6 @@
 """What a finished run or a store still holds of old models and forgotten data, and its removal."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from .store import is_idle, is_store
 
 RECEIPT = "purged.json"
 _FOLDERS = {CHECKPOINTS: "states of runs in flight", "latents": "images to forget, encoded"}
+_KEY = re.compile("[0-9a-f]{64}")
 _STORED = {
     "nets": "a model before, or a retrained one",
     "fleet": "a model of a memorisation fleet",
@@ -138,7 +140,9 @@ def _remove(path: Path) -> None:
 def _stored(folder: Path) -> Iterator[tuple[Path, str]]:
     for name, held in _STORED.items():
         for path in sorted((folder / name).rglob("*")):
-            if path.is_file() and not path.is_symlink() and path.suffix != ".lock":
+            # By keys alone: what somebody else has put there is not ours to remove.
+            key = path.relative_to(folder / name).parts[0].split(".")[0]
+            if path.is_file() and path.suffix != ".lock" and _KEY.fullmatch(key):
                 yield path, held
 
 

@@ -99,7 +99,8 @@ def _lines(path: Path, is_name: IsName) -> list[str]:
     table, kept, open_quote = path.suffix.lower() in _TABLES, [], False
     for line in text.split("\n"):  # of which read_text makes all ends of lines
         # Inside a quoted cell nothing is a comment, and an empty line is part of the cell.
-        if open_quote or (line.strip() and (line.lstrip()[0] != "#" or is_name(line.strip()))):
+        bare = line.strip()
+        if open_quote or (bare and (bare[0] != "#" or is_name(bare))):
             kept.append(line)
             open_quote ^= table and line.count('"') % 2 == 1
     return kept
@@ -253,7 +254,7 @@ def _filled(path: Path, cells: Sequence[Any]) -> list[str]:
         row = texts.index(None)
         found = "" if cells[row] in (None, "") else f" but {_cut(cells[row])}"
         raise DataError(f"{path} has no name in row {row + 1} of its data{found}; repair that row")
-    return [text for text in texts if text is not None]
+    return texts  # type: ignore[return-value]  # none of them is None
 
 
 def _normal(name: str) -> str:
