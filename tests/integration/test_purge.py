@@ -171,3 +171,16 @@ def test_a_manifest_of_nothing_verifies_nothing(again) -> None:
         (again / "manifest.json").write_text(text)
         with pytest.raises(InputError, match=message):
             verify_folder(again)
+
+
+def test_a_purged_run_is_finished_and_trains_nothing(again, make_config) -> None:
+    purge(again)
+    rows: list[dict] = []
+    before = (again / "record.json").read_bytes()
+    run_unlearn(make_config(*CHANGES), again, resume=True, on_log=rows.append)
+    assert rows == []
+    assert (again / "record.json").read_bytes() == before
+    assert holders(again) == {}
+    # Another recipe of the original is another run.
+    run_unlearn(make_config(*CHANGES, "training.epochs=1"), again, resume=True, on_log=rows.append)
+    assert "train original" in {row["doing"] for row in rows}

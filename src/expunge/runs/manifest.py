@@ -21,18 +21,20 @@ class Manifest(JsonFile):
     """SHA-256 of each file of a run by its path below the folder.
 
     ``identity`` names all that determines the results, salted; None where nothing is resumed.
+    ``origin`` names likewise what the original was trained from, where it was trained here.
     """
 
     called: ClassVar[str] = "manifest"
     schema_: Literal["expunge.manifest/1"] = Field("expunge.manifest/1", alias="schema")
     identity: str | None = None
+    origin: str | None = None
     files: dict[str, str] = Field(default_factory=dict)
 
 
-def write_manifest(folder: Path, identity: str | None = None) -> None:
+def write_manifest(folder: Path, identity: str | None = None, origin: str | None = None) -> None:
     """Say what a run left; written last, so that where it is, the run is complete."""
     files = {path.relative_to(folder).as_posix(): sha256_of(path) for path in _files(folder)}
-    Manifest(identity=identity, files=files).save(folder / MANIFEST)
+    Manifest(identity=identity, origin=origin, files=files).save(folder / MANIFEST)
 
 
 def verify_folder(folder: str | Path) -> Manifest:

@@ -101,7 +101,8 @@ def _purge(folder: Path) -> Receipt:
     receipt = _removed(folder, found)
     if found:
         for place in sorted(folder.rglob(MANIFEST), reverse=True):
-            write_manifest(place.parent, Manifest.load(place).identity)
+            before = Manifest.load(place)
+            write_manifest(place.parent, before.identity, before.origin)
     return receipt
 
 

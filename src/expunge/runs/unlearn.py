@@ -11,7 +11,7 @@ from ..core.unlearn import model_digest, unlearn
 from ..data import request_digest
 from ..reporting import report
 from .folder import OutputFolder
-from .manifest import MANIFEST, is_finished, write_manifest
+from .manifest import MANIFEST, Manifest, is_finished, write_manifest
 from .models import RunOptions, TrainedModel, Training, train_or_take
 from .prepare import load_setting, setting_of
 from .settings.setting import Setting
@@ -51,7 +51,21 @@ def run_unlearn(
     loaded = load_setting(config, shelf, Path(out) / LATENTS, options)
     setting = setting_of(config, loaded, config.seed)
     with OutputFolder(out, setting.needed_bytes()) as folder:
+        if options.resume and (done := _finished(setting, folder)) is not None:
+            return done
         return finish(setting, start_of(setting, folder, options), folder, options)
+
+
+def _finished(setting: Setting, folder: OutputFolder) -> Record | None:
+    """The record, if the folder holds the whole result; the original may have been purged."""
+    made, path = setting.original(), folder.path
+    if not (path / MANIFEST).is_file() or not isinstance(made, Training):
+        return None  # of given weights the digest is found soon enough
+    record = Record.load(path / RECORD)
+    identity = folder.sealed(setting.result_identity(str(record.model.sha256_before)))
+    if Manifest.load(path / MANIFEST).origin != folder.sealed(made.identity):
+        return None
+    return record if is_finished(path, identity) else None
 
 
 def start_of(setting: Setting, folder: OutputFolder, options: RunOptions) -> TrainedModel:
@@ -114,5 +128,7 @@ def finish(
     setting.save(result, record, path)
     report(record, path / REPORT)
     record.save(path / RECORD)
-    write_manifest(path, identity)
+    made = setting.original()
+    origin = folder.sealed(made.identity) if isinstance(made, Training) else None
+    write_manifest(path, identity, origin)
     return record
