@@ -87,7 +87,7 @@ def test_the_command(tmp_path, monkeypatch, capsys) -> None:
 
 def test_a_bench_tells_what_is_missing_and_writes_nothing(tmp_path) -> None:
     plan = parse_bench(tiny_bench())
-    found = forecast_bench(plan, store=tmp_path / "store", seconds=5)
+    found = forecast_bench(plan, store=tmp_path / "store", seconds=1)
     assert (found["planned"], found["known"]) == (JOBS, 0)
     assert found["missing"] == {"original": 2, "untrained": 2, "retrained": 2, "unlearned": 4}
     assert not (tmp_path / "store").exists()
@@ -97,7 +97,7 @@ def test_a_bench_tells_what_is_missing_and_writes_nothing(tmp_path) -> None:
 
     run_bench(plan, tmp_path / "out", store=tmp_path / "store")
     more = parse_bench(tiny_bench(seeds=[0, 1, 2]))
-    after = forecast_bench(more, store=tmp_path / "store", seconds=5)
+    after = forecast_bench(more, store=tmp_path / "store", seconds=1)
     assert after["known"] == JOBS
     assert after["missing"] == {"original": 1, "untrained": 1, "retrained": 1, "unlearned": 2}
     assert sum(after["missing"].values()) + JOBS == after["planned"]
@@ -106,7 +106,7 @@ def test_a_bench_tells_what_is_missing_and_writes_nothing(tmp_path) -> None:
 def test_the_original_that_is_there_is_not_trained_again(tmp_path) -> None:
     run_bench(parse_bench(tiny_bench(seeds=[0])), tmp_path / "out", store=tmp_path / "store")
     one, two = (
-        forecast_bench(parse_bench(tiny_bench(seeds=[7])), store=tmp_path / name, seconds=4)
+        forecast_bench(parse_bench(tiny_bench(seeds=[7])), store=tmp_path / name, seconds=1)
         for name in ("store", "nothing")
     )
     assert (one["trainings"], two["trainings"]) == (1, 2)

@@ -1,5 +1,6 @@
 """Weights from and to disk, without ever running code that a file holds."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from .read import read_weights
 
 _SHOWN = 4
 _COUNTERS = "num_batches_tracked"
+
+# What training frameworks keep beside a model, by the usual names.
+_BESIDE = re.compile(r"criterion|\w*loss\w*|\w*metrics?|\w*acc(uracy)?")
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -117,7 +121,7 @@ def _without_prefix(found: dict[str, Tensor], own: dict[str, Tensor]) -> dict[st
 
 
 def _of_one_part(found: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names below the one prefix that has all of the model's, as beside those of a loss."""
+    """The names below the one prefix that has all of the model's, beside those of a loss."""
     if not own or set(found) & set(own):
         return found
     first = next(iter(own))
@@ -125,6 +129,9 @@ def _of_one_part(found: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, 
     whole = [one for one in prefixes if all(one + name in found for name in own)]
     if len(whole) != 1:
         return found
+    beside = {name.split(".")[0] for name in found if not name.startswith(whole[0])}
+    if not all(_BESIDE.fullmatch(name) for name in beside):
+        return found  # parts of another net, for all we know
     return {name.removeprefix(whole[0]): value for name, value in found.items()
             if name.startswith(whole[0])}  # fmt: skip
 
