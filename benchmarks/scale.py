@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import Row, conclude, parse
+from common import Row, conclude, in_turns, parse
 from torch import nn
 
 import expunge
@@ -59,7 +59,9 @@ def main() -> int:
         order = torch.randperm(IMAGES, generator=torch.Generator().manual_seed(2)).tolist()
         listed.write_text("id\n" + "\n".join(f"0/{row}.png" for row in order[:100_000]) + "\n")
         half = parse_request({"kind": "ids", "file": str(listed)})
-        measure("list of 100,000 ids to positions", lambda: resolve(bundle, half), limit=1.0)
+        (turns,) = in_turns(5, lambda: resolve(bundle, half))
+    # The best: whatever else the machine does can only make it longer.
+    rows.append(Row("list of 100,000 ids to positions, best of 5, seconds", min(turns), 1.0))
     one = parse_request({"kind": "ids", "ids": ["0/77.png"]})
     most = parse_request({"kind": "random", "fraction": 0.9})
     task = expunge.Classification(num_classes=CLASSES)
@@ -73,15 +75,9 @@ def main() -> int:
         )
         data = bundle.unlearning_data(selection.positions)
         method = expunge.Scissorhands(epochs=0.25)
-        done = measure(
+        measure(
             f"D_f of {name}: Scissorhands, a quarter of a pass",
             lambda data=data, method=method: expunge.unlearn(net, data, method, task=task),
-        )
-        measure(
-            f"D_f of {name}: evaluation of two models",
-            lambda data=data, done=done: expunge.evaluate(
-                done, original=net, data=data, relearn=False
-            ),
         )
     return conclude("Scale: 200,000 images, 1,000 classes", rows, asked.save)
 
