@@ -184,3 +184,12 @@ def test_a_purged_run_is_finished_and_trains_nothing(again, make_config) -> None
     # Another recipe of the original is another run.
     run_unlearn(make_config(*CHANGES, "training.epochs=1"), again, resume=True, on_log=rows.append)
     assert "train original" in {row["doing"] for row in rows}
+
+
+def test_a_store_of_generators_loses_its_latents(store) -> None:
+    (store.folder / "latents").mkdir()
+    (store.folder / "latents" / "digits.safetensors").write_text("images")
+    assert "latents/digits.safetensors" in holders(store.folder)
+    purge(store.folder)
+    assert not (store.folder / "latents").exists()
+    assert store.get("results", "3" * 64) == {"value": 1}

@@ -23,6 +23,7 @@ _KEY = re.compile("[0-9a-f]{64}")
 _STORED = {
     "nets": "a model before, or a retrained one",
     "fleet": "a model of a memorisation fleet",
+    "latents": _FOLDERS["latents"],
     "running": "the state of an unfinished run",
 }
 
@@ -143,7 +144,11 @@ def _stored(folder: Path) -> Iterator[tuple[Path, str]]:
         for path in sorted((folder / name).rglob("*")):
             # By keys alone: what somebody else has put there is not ours to remove.
             key = path.relative_to(folder / name).parts[0].split(".")[0]
-            if path.is_file() and path.suffix != ".lock" and _KEY.fullmatch(key):
+            if (
+                path.is_file()
+                and path.suffix != ".lock"
+                and (name == "latents" or _KEY.fullmatch(key))
+            ):
                 yield path, held
 
 

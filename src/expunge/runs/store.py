@@ -26,7 +26,7 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()
 
 
-_KINDS = {"nets", "results", "trials", "tuning", "fleet", "running"}
+_KINDS = {"nets", "results", "words", "trials", "tuning", "fleet", "latents", "running"}
 
 
 def is_store(folder: Path) -> bool:
