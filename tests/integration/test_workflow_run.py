@@ -133,6 +133,27 @@ def test_resuming_a_complete_run_does_nothing(again, make_config, finished) -> N
     assert record.method.hyperparameters["lr"] == 0.02
 
 
+def test_a_state_of_another_request_is_refused_before_references_are_trained(
+    make_config, tmp_path
+) -> None:
+    """Its reference would otherwise be trained for hours first."""
+    out, rows = tmp_path / "out", []
+
+    def stop(row) -> None:
+        if row["doing"] == "fine-tune" and row.get("step", 0) >= 1:
+            raise KeyboardInterrupt
+
+    config = make_config("reference.retrain=1")
+    with pytest.raises(KeyboardInterrupt):
+        run_unlearn(config, out, on_log=stop, checkpoint_seconds=0)
+    other = make_config("reference.retrain=1", "data.forget.seed=1")
+    with pytest.raises(InputError, match="belongs to another model, data, request"):
+        run_unlearn(other, out, resume=True, on_log=rows.append)
+    assert rows == []
+    run_unlearn(config, out, resume=True, on_log=rows.append)
+    assert {row["doing"] for row in rows} == {"fine-tune", "evaluate"}
+
+
 def test_another_recipe_seed_or_forget_set_trains_anew(again, make_config) -> None:
     rows = []
     run_unlearn(make_config("data.forget.seed=1", "reference.retrain=1"), again, on_log=rows.append)

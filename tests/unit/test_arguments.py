@@ -1,5 +1,8 @@
 """What Python callers hand over by mistake is named, with what was meant."""
 
+import warnings
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -190,9 +193,67 @@ def test_views_of_one_set_do_not_overlap() -> None:
         assert kept.sizes() == {"forget": 10, "retain": 30}
 
 
+def test_sets_of_different_origin_are_compared_by_their_bytes() -> None:
+    inputs, labels = items().tensors
+    part, rest = TensorDataset(inputs[:6], labels[:6]), TensorDataset(inputs[6:], labels[6:])
+    with pytest.raises(DataError, match="all 6 samples of the forget set are in the retain set"):
+        UnlearningData(part, TensorDataset(inputs.clone(), labels))
+    with pytest.raises(DataError, match="all 6 samples of the forget set are in the retain set"):
+        UnlearningData([part[row] for row in range(6)], TensorDataset(inputs, labels))
+    with pytest.warns(UserWarning, match="3 inputs of the forget set are, byte for byte, in the r"):
+        UnlearningData(part, TensorDataset(inputs[3:], labels[3:]))
+    with pytest.warns(UserWarning, match="34 inputs of the retain set are, byte for byte, in the"):
+        UnlearningData.split(items(), range(6), test=TensorDataset(inputs[6:], labels[6:]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        UnlearningData(part, rest)
+        UnlearningData(part, TensorDataset(inputs[4:], labels[4:]))  # some recur by nature
+        twice = TensorDataset(torch.cat([inputs, inputs]), torch.cat([labels, labels]))
+        UnlearningData.split(twice, range(6))  # one training set may repeat itself
+
+
+class Jittered(TensorDataset):
+    def __getitem__(self, row: int) -> Any:
+        return self.tensors[0][row] + torch.randn(6), 0
+
+
+class Broken(TensorDataset):
+    def __getitem__(self, row: int) -> Any:
+        raise OSError("no such file")
+
+
+def test_items_that_augment_are_compared_and_those_that_break_are_not() -> None:
+    inputs, _ = items().tensors
+    with pytest.raises(DataError, match="all 6 samples of the forget set are in the retain set"):
+        UnlearningData(Jittered(inputs[:6]), Jittered(inputs))
+    assert UnlearningData(Jittered(inputs[:6]), Jittered(inputs[6:])).sizes()["retain"] == 34
+    assert UnlearningData(Broken(inputs[:6]), Broken(inputs)).sizes()["retain"] == 40
+
+
 def test_one_sample_cannot_keep_a_model() -> None:
     with pytest.raises(InputError, match="all training samples but one are to be forgotten"):
         run(sets=UnlearningData.split(items(), range(39)), method=expunge.Scissorhands())
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        ({"train": items(), "test": items()}, "as the training set, got dict of train, test"),
+        ({}, "as the training set, got dict of "),
+    ],
+)
+def test_several_sets_are_not_one(sets: Any, told: str) -> None:
+    with pytest.raises(DataError, match=f"expected one data set {told}"):
+        UnlearningData.split(sets, [0])
+    with pytest.raises(DataError, match="expected one data set as the retain set, got dict"):
+        UnlearningData(items(), sets)
+
+
+def test_positions_beyond_int64_are_not_negative_ones() -> None:
+    with pytest.raises(DataError, match="expected positions between 0 and 39, got 3 to 4611686"):
+        UnlearningData.split(items(), np.array([2**64 - 1, 3], dtype=np.uint64))
+    found = UnlearningData.split(items(), np.array([4, 3], dtype=np.uint64))
+    assert torch.equal(found.forget[0][0], items()[3][0])
 
 
 def test_complex_positions_are_refused() -> None:

@@ -28,6 +28,7 @@ OF_TASKS = [
     can.BoundsLosses,
     can.ChecksSets,
     can.ChecksLabels,
+    can.ChecksModel,
     can.NamesOptimizer,
     can.NamesLabels,
     can.Denoises,
@@ -50,7 +51,7 @@ def test_tasks_can_do_what_their_kind_says():
         kind: {one.__name__ for one in OF_TASKS if isinstance(make(), one)}
         for kind, make in TASKS.items()
     }
-    assert found["classification"] == {"GivesLogits", "ChecksLabels", "NamesLabels"}
+    assert found["classification"] == {"GivesLogits", "ChecksLabels", "ChecksModel", "NamesLabels"}
     assert found["regression"] == {"ChecksSets", "NamesLabels"}
     assert found["denoising"] >= {"Denoises", "BoundsLosses", "NamesOptimizer", "ChecksLabels"}
     assert "GivesLogits" not in found["denoising"]
@@ -60,7 +61,7 @@ def test_a_need_is_checked_before_anything_starts(blob_model, blobs):
     rows: list[Any] = []
     for name, method in METHODS.items():
         if can.GivesLogits in needs_of(method):
-            floats = (TensorDataset(x, x) for x in (blobs.forget.tensors[0],) * 2)
+            floats = (TensorDataset(x, x) for x in blobs.forget.tensors[0].split(12))
             with pytest.raises(InputError, match=rf"{name} needs class scores, but the task Regr"):
                 unlearn(
                     blob_model,

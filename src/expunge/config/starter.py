@@ -109,4 +109,5 @@ def starter_text(table: dict[str, Any], name: str) -> str:
 
 
 def _quoted(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)  # basic strings of TOML are written alike
+    # Basic strings of TOML are written alike, but for one control character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,8 @@
 """The disjoint sets that every method and metric speaks about."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.utils.data import ConcatDataset, DataLoader, Subset
+from torch.utils.data import DataLoader, Subset
 
-from .capabilities.data import DivisibleSet, TableSet, format_of, makes_batches, table_view
-from .errors import DataError
+from .capabilities.data import DivisibleSet, TableSet, format_of, makes_batches
+from .errors import DataError, SampleError
 from .items import collated
+from .storage.overlap import equal_inputs, shared_views
 
 
 class Split(StrEnum):
@@ -39,7 +41,9 @@ class UnlearningData:
         test: Held-out samples that only metrics read (D_t).
 
     A ``DataLoader`` stands for its data set, with a warning. Retained samples that are to be
-    forgotten, too, are refused where both sets show the same one.
+    forgotten, too, are refused where both sets show the same one. Sets of different origin are
+    compared by the bytes of their inputs, where that is quick: a forget set of which every
+    sample stays in the retain set is refused, and of sets that share half there is a warning.
 
     Raises:
         DataError: If a set has no length, the forget or retain set is empty, or they overlap.
@@ -51,6 +55,9 @@ class UnlearningData:
     test: Any = None
 
     def __post_init__(self) -> None:
+        self._check(divided=False)
+
+    def _check(self, *, divided: bool) -> None:
         for field in fields(self):
             dataset = plain_set(getattr(self, field.name), field.name)
             object.__setattr__(self, field.name, dataset)  # frozen for everybody else
@@ -64,7 +71,7 @@ class UnlearningData:
                 )
             if len(dataset) == 0:
                 raise DataError(_EMPTY.get(field.name, f"the {field.name} set is empty"))
-        _check_disjoint(self)
+        _check_disjoint(self, divided)
 
     @classmethod
     def split(
@@ -109,7 +116,12 @@ class UnlearningData:
         if rest.numel() == 0:
             raise DataError(_EMPTY["retain"])
         order = chosen.sort().values
-        return cls(take(train, order), take(train, rest), validation, test)
+        divided = object.__new__(cls)
+        sets = (take(train, order), take(train, rest), validation, test)
+        for field, dataset in zip(fields(cls), sets, strict=True):
+            object.__setattr__(divided, field.name, dataset)
+        divided._check(divided=True)
+        return divided
 
     def sizes(self) -> dict[str, int]:
         """Number of samples of each set that is there."""
@@ -138,7 +150,10 @@ def as_positions(forget: Any, size: int) -> Tensor:
             f"{type(forget).__name__}; ids and names are resolved by expunge.select_forget"
         )
     try:
-        given = torch.as_tensor(np.asarray(forget))
+        numbers = np.asarray(forget)
+        # PyTorch reads the upper half of uint64 as negative numbers.
+        is_unsigned = numbers.dtype.kind == "u"
+        given = torch.as_tensor(numbers.clip(max=2**62) if is_unsigned else numbers)
     except (TypeError, ValueError) as error:
         raise DataError(
             "expected positions as a list or tensor of whole numbers, or a mask of booleans "
@@ -168,47 +183,54 @@ def plain_set(dataset: Any, name: str) -> Any:
             stacklevel=4,
         )
         dataset = dataset.dataset
+    if isinstance(dataset, Mapping):
+        raise DataError(
+            f"expected one data set as the {name} set, got {type(dataset).__name__} of "
+            f"{', '.join(map(str, dataset))}; give one of its parts"
+        )
     if isinstance(dataset, TableSet) and format_of(dataset) in ("arrow", "pandas", "polars"):
         return dataset.with_format(None)
     return dataset
 
 
-def _check_disjoint(data: UnlearningData) -> None:
-    """Raise if two of the sets show the same sample of one set; sets of others are not compared."""
+def _check_disjoint(data: UnlearningData, divided: bool) -> None:
+    """Raise if two of the sets show the same samples, and look for others that are equal.
+
+    Args:
+        data: The sets.
+        divided: Whether forget and retain set are parts of one training set, whose samples may
+            recur by nature: they are then not compared by their bytes.
+    """
     names = [field.name for field in fields(data) if getattr(data, field.name) is not None]
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
-            count = _shared(getattr(data, one), getattr(data, other))
-            if count and (one, other) != ("validation", "test"):
+            if (one, other) == ("validation", "test"):
+                continue
+            sets = getattr(data, one), getattr(data, other)
+            count = shared_views(*sets)
+            if count is None and not (divided and other == Split.RETAIN):
+                _compare(one, other, *sets)
+            elif count:
                 raise DataError(
                     f"{count} samples are in the {one} set and in the {other} set; divide the "
                     "training set with UnlearningData.split, and hold out others"
                 )
 
 
-def _shared(one: Any, other: Any) -> int:
-    """How many samples two views of one set share, as far as they are views."""
-    if one is other:
-        return len(one)
-    (first, rows), (second, places) = _view(one), _view(other)
-    if first is not second and not (isinstance(first, tuple) and first == second):
-        return 0
-    return len(set(range(len(first)) if rows is None else rows)
-               & set(range(len(second)) if places is None else places))  # fmt: skip
-
-
-def _view(dataset: Any) -> tuple[Any, list[int] | None]:
-    rows: list[int] | None = None
-    while True:
-        if type(dataset) is Subset:
-            own, inner = [int(row) for row in dataset.indices], dataset.dataset
-        elif type(dataset) is ConcatDataset and len(dataset.datasets) == 1:
-            own, inner = list(range(len(dataset))), dataset.datasets[0]
-        else:
-            break
-        rows = own if rows is None else [own[row] for row in rows]
-        dataset = inner
-    return table_view(dataset, rows)
+def _compare(one: str, other: str, first: Any, second: Any) -> None:
+    """Raise if all that is to be forgotten stays elsewhere; warn where half of a set recurs."""
+    count = equal_inputs(first, second)
+    if (one, other) == ("forget", "retain") and count == len(first):
+        raise DataError(
+            f"all {count} samples of the forget set are in the retain set as well, judged by "
+            "their bytes: a model that keeps learning from them forgets nothing; divide the "
+            "training set with UnlearningData.split"
+        )
+    if count and 2 * count >= min(len(first), len(second)):  # fewer recur by nature
+        warnings.warn(
+            f"{count} inputs of the {one} set are, byte for byte, in the {other} set",
+            stacklevel=6,
+        )
 
 
 def take(dataset: Any, indices: Tensor) -> Any:
@@ -239,6 +261,25 @@ def fetch(
     if makes_batches(dataset):
         return _to(dataset.batch(indices, generator), device)
     return _to(collated(dataset, indices.tolist()), device)
+
+
+@contextmanager
+def located(name: str, indices: Tensor) -> Iterator[None]:
+    """Inside, a broken row of a batch is told by its set and its position there.
+
+    Args:
+        name: Of the set, e.g. ``"forget"``.
+        indices: Positions that the batch was fetched from, int64 (B,).
+
+    Raises:
+        DataError: In the place of a ``SampleError``.
+    """
+    try:
+        yield
+    except SampleError as error:
+        raise DataError(
+            f"at position {int(indices[error.row])} of the {name} set: {error.problem}"
+        ) from error
 
 
 def _to(batch: Any, device: torch.device | str) -> Any:

@@ -30,6 +30,15 @@ class DataError(InputError):
     """A data set, an image, a label or an id is not what it should be."""
 
 
+class SampleError(DataError):
+    """A sample of a batch cannot be used; ``row`` is its place there, from 0."""
+
+    def __init__(self, row: int, problem: str) -> None:
+        self.row = row
+        super().__init__(f"{problem} (row {row} of a batch)")
+        self.problem = problem
+
+
 class ModelError(InputError):
     """A model or its weights cannot be built, read, or used for this data."""
 

@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from .arguments import check_layers
 from .codes import Code
-from .data import Split, UnlearningData, fetch
+from .data import Split, UnlearningData, fetch, located
 from .errors import GuardError, ModelError
 from .hyperparameters import Count, Positive, validated
 from .schemas.record import Notice
@@ -46,7 +46,7 @@ class Guard:
     ) -> dict[Split, Health]:
         """Health on D_f and D_r, in evaluation mode; the model's mode is put back."""
         return {
-            split: probe(model, task, getattr(data, split), self.samples, device)
+            split: probe(model, task, getattr(data, split), self.samples, device, split)
             for split in (Split.FORGET, Split.RETAIN)
         }
 
@@ -174,8 +174,10 @@ def first_non_finite(model: nn.Module) -> str | None:
 
 
 @torch.no_grad()
-def probe(model: nn.Module, task: Task, dataset: Any, samples: int, device: torch.device) -> Health:
-    """Health on at most ``samples`` evenly spaced samples, in evaluation mode."""
+def probe(
+    model: nn.Module, task: Task, dataset: Any, samples: int, device: torch.device, name: str
+) -> Health:
+    """Health on at most ``samples`` evenly spaced samples of the set called ``name``."""
     count = min(samples, len(dataset))
     chosen = torch.linspace(0, len(dataset) - 1, count).long()
     was_training = model.training
@@ -183,9 +185,11 @@ def probe(model: nn.Module, task: Task, dataset: Any, samples: int, device: torc
     losses, correct = [], []
     try:
         for start in range(0, count, 500):
-            batch = fetch(dataset, chosen[start : start + 500], device=device)
-            losses.append(task.loss(model, batch))
-            correct.append(task.correct(model, batch))
+            indices = chosen[start : start + 500]
+            batch = fetch(dataset, indices, device=device)
+            with located(name, indices):
+                losses.append(task.loss(model, batch))
+                correct.append(task.correct(model, batch))
     finally:
         model.train(was_training)
     hits = [hit for hit in correct if hit is not None]

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from .capabilities import (
     BoundsLosses,
     ChecksLabels,
+    ChecksModel,
     ChecksSets,
     Denoises,
     GivesLogits,
@@ -158,6 +159,11 @@ class _Labels(AutocastTask):
         self.task.check_labels(labels)
 
 
+class _Model(AutocastTask):
+    def check_model(self, model: nn.Module, batch: Batch) -> None:
+        self._half(self.task.check_model, model, batch)
+
+
 class _Optimizer(AutocastTask):
     @property
     def optimizer(self) -> str:
@@ -196,6 +202,7 @@ _PARTS: tuple[tuple[type, type[AutocastTask]], ...] = (
     (BoundsLosses, _Bounds),
     (ChecksSets, _Sets),
     (ChecksLabels, _Labels),
+    (ChecksModel, _Model),
     (NamesOptimizer, _Optimizer),
     (Denoises, _Conditions),
 )

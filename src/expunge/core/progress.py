@@ -16,9 +16,10 @@ _subject: ContextVar[str] = ContextVar("subject", default="")
 
 
 @contextmanager
-def listening(on_log: Listener) -> Iterator[None]:
-    """Send what ``tell`` says meanwhile to ``on_log``, beginning with an empty entry."""
-    on_log({})
+def listening(on_log: Listener, *, announced: bool = True) -> Iterator[None]:
+    """Send what ``tell`` says meanwhile to ``on_log``; announced by an empty entry, or not."""
+    if announced:
+        on_log({})
     token = _listener.set(on_log)
     try:
         yield
@@ -44,6 +45,12 @@ def unheard() -> Iterator[None]:
         yield
     finally:
         _listener.reset(token)
+
+
+def tell_of_many(stage: str, done: int, total: int, at_once: int) -> None:
+    """As ``tell``, of work that is worth a word only if it takes more than one round."""
+    if total > at_once:
+        tell(stage, done, total)
 
 
 def tell(stage: str, done: int, total: int) -> None:

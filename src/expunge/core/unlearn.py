@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from .arguments import check_arguments, check_seed, copy_of, device_of
-from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
-from .data import Split, UnlearningData, fetch
+from .capabilities import ChecksLabels, ChecksModel, ChecksSets, NamesLabels, lacking
+from .data import Split, UnlearningData, fetch, located
 from .errors import DataError, InputError, ModelError
 from .guard import (
     Guard,
@@ -145,6 +145,29 @@ def unlearn(
     )
 
 
+def check_resume(
+    model: nn.Module,
+    data: UnlearningData,
+    method: Method,
+    *,
+    seed: int,
+    precision: str,
+    folder: str | Path,
+) -> None:
+    """Raise if ``folder`` holds the state of another run, before hours go into what precedes it.
+
+    Args: as those of ``unlearn``.
+
+    Raises:
+        InputError: Says which file belongs to another run, or is damaged.
+    """
+    store = CheckpointStore.open(
+        folder, True, partial(_identity, model, data, method, seed, precision)
+    )
+    assert store is not None  # there is a folder
+    store.check()
+
+
 def _carry_out(
     method: Method, model: nn.Module, task: Task, data: UnlearningData, run: Run
 ) -> nn.Module:
@@ -204,6 +227,11 @@ def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Ta
                 raise ModelError(NO_GRAPH)
             if labels is None and NamesLabels in needs_of(method):
                 raise InputError(lacking(method.name, NamesLabels, task))
+        if isinstance(task, ChecksModel):
+            some = torch.arange(min(8, len(data.retain)))
+            shown = fetch(data.retain, some, device=device)
+            with located(Split.RETAIN, some):
+                task.check_model(model, shown)
 
 
 def _identity(

@@ -246,7 +246,7 @@ def curve_of(
 
 
 def _accuracy(model: nn.Module, task: Task, dataset: Any, device: torch.device) -> float:
-    accuracy = probe(model, task, dataset, MEASURED_SAMPLES, device).accuracy
+    accuracy = probe(model, task, dataset, MEASURED_SAMPLES, device, "measured").accuracy
     if accuracy is None:
         raise InputError(
             "expected a task with accuracies, because relearning is measured by them, but its "

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.capabilities import GivesLogits, GivesProbabilities
-from ..core.data import Split, UnlearningData, fetch
+from ..core.data import Split, UnlearningData, fetch, located
 from ..core.errors import ModelError
 from ..core.isolation import isolated_randomness
 from ..core.precision import autocast
@@ -84,7 +84,7 @@ def score_sets(
             if dataset is None:
                 continue
             # ``once`` seeds the global randomness that losses and data sets may draw from.
-            how = (device, batch_size, precision, (done, total))
+            how = (split, device, batch_size, precision, (done, total))
             found = run.once(split, partial(_score, net, task, dataset, *how))
             done += len(dataset)
             _check_finite(found.loss, split)
@@ -165,6 +165,7 @@ def _score(
     model: nn.Module,
     task: Task,
     dataset: Any,
+    name: str,
     device: torch.device,
     batch_size: int,
     precision: str,
@@ -175,7 +176,7 @@ def _score(
         indices = torch.arange(start, min(start + batch_size, len(dataset)))
         batch = fetch(dataset, indices, device=device)
         remembered = _Remember(model)
-        with autocast(precision, device):
+        with located(name, indices), autocast(precision, device):
             loss = task.loss(remembered, batch).float()
             correct = task.correct(remembered, batch)
             probability, predicted = _predictions(remembered, task, batch)

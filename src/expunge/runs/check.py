@@ -4,7 +4,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..config import Config
+from ..core.capabilities import ChecksModel
+from ..core.data import fetch
 from ..core.guard import probe
 from ..data.bundle import ids_of
 from ..data.requests.near_copies import near_copies
@@ -63,9 +67,13 @@ def _accuracies(prepared: SampleSetting) -> dict[str, float] | None:
     if prepared.loaded.given is None:
         return None
     model = prepared.loaded.given().to(prepared.device).eval()
+    if isinstance(prepared.task, ChecksModel):
+        some = torch.arange(min(8, len(prepared.data.retain)))
+        batch = fetch(prepared.data.retain, some, device=prepared.device)
+        prepared.task.check_model(model, batch)
     sets = {"retain": prepared.data.retain, "test": prepared.data.test}
     found = {
-        name: probe(model, prepared.task, dataset, _LOOKED_AT, prepared.device).accuracy
+        name: probe(model, prepared.task, dataset, _LOOKED_AT, prepared.device, name).accuracy
         for name, dataset in sets.items()
         if dataset is not None
     }

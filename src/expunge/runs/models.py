@@ -196,7 +196,7 @@ def metadata(path: Path) -> dict[str, str]:
 
 def accuracy_on(dataset: Any, task: Task, device: torch.device, model: nn.Module) -> float | None:
     """Accuracy of a model in percent on all samples of a set."""
-    return probe(model, task, dataset, len(dataset), device).accuracy
+    return probe(model, task, dataset, len(dataset), device, "measured").accuracy
 
 
 def _is_channels_last(model: nn.Module) -> bool:

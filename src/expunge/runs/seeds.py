@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config import Config
 from ..core.errors import InputError
+from ..core.progress import listening
 from ..core.run import Log
 from ..core.schemas.record import Record
 from ..core.storage.files import write_whole
@@ -46,8 +47,9 @@ def run_seeds(
     if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
         raise InputError(f"expected different seeds >= 0, e.g. 0,1,2; got {list(seeds)}")
     options = RunOptions(resume, on_log, command, checkpoint_seconds)
-    loaded = load(config)
-    runs = [prepare(config.with_seed(seed), loaded) for seed in seeds]
+    with listening(options.log("read data and model"), announced=False):
+        loaded = load(config)
+        runs = [prepare(config.with_seed(seed), loaded) for seed in seeds]
     base, needed = prepare(config, loaded), runs[0].needed_bytes() * (1 + len(seeds))
     fixed = not config.data.forget.is_random
     with OutputFolder(out, needed) as folder:

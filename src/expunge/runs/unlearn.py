@@ -7,7 +7,7 @@ from ..config.generator import GeneratorConfig
 from ..core.progress import listening
 from ..core.run import Log
 from ..core.schemas.record import Record
-from ..core.unlearn import model_digest, unlearn
+from ..core.unlearn import check_resume, model_digest, unlearn
 from ..data import request_digest
 from ..reporting import report
 from .folder import OutputFolder
@@ -48,8 +48,9 @@ def run_unlearn(
     options = RunOptions(resume, on_log, command, checkpoint_seconds)
     # Generators keep their judge in the folder, too; nothing is written before it is entered.
     shelf = OutputFolder(out, 0)
-    loaded = load_setting(config, shelf, Path(out) / LATENTS, options)
-    setting = setting_of(config, loaded, config.seed)
+    with listening(options.log("read data and model"), announced=False):
+        loaded = load_setting(config, shelf, Path(out) / LATENTS, options)
+        setting = setting_of(config, loaded, config.seed)
     with OutputFolder(out, setting.needed_bytes()) as folder:
         if options.resume and (done := _finished(setting, folder)) is not None:
             return done
@@ -104,6 +105,12 @@ def finish(
     if options.resume and is_finished(folder.path, identity):
         return Record.load(folder.path / RECORD)
     (folder.path / MANIFEST).unlink(missing_ok=True)
+    checkpoints = folder.checkpoints("unlearn")
+    if options.resume and any(checkpoints.glob("*.checkpoint")):
+        check_resume(
+            start.model, setting.data, setting.method, seed=setting.seed,
+            precision=setting.precision, folder=checkpoints,
+        )  # fmt: skip
     if retrained is None:
         retrained = references_of(setting, folder, options)
     result = unlearn(
@@ -114,7 +121,7 @@ def finish(
         seed=setting.seed,
         device=setting.device,
         precision=setting.precision,
-        folder=folder.checkpoints("unlearn"),
+        folder=checkpoints,
         resume=options.resume,
         on_log=options.log(setting.method.name),
         checkpoint_seconds=options.checkpoint_seconds,

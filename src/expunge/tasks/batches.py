@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.errors import DataError
+from ..core.errors import DataError, SampleError
 from ..core.task import Batch
 from .labels import LABEL_KEYS
 
@@ -55,6 +55,29 @@ def one_tensor(inputs: Any) -> Tensor:
         f"expected one tensor as the input of each sample, got {found}; let the data set return "
         "tensors, and wrap a model of several inputs so that it takes one"
     )
+
+
+def finite_input(inputs: Any) -> Tensor:
+    """The inputs of a batch, all finite.
+
+    A step on a GPU is trusted: to look would wait for all that is queued there. Scoring, which
+    comes before and after, looks everywhere.
+
+    Raises:
+        DataError: If they are no tensor.
+        SampleError: If a sample holds NaN or infinite values.
+    """
+    found = one_tensor(inputs)
+    if found.is_cuda and torch.is_grad_enabled():
+        return found
+    if not bool(torch.isfinite(found).all()):
+        bad = (~torch.isfinite(found)).reshape(len(found), -1).any(1).nonzero().flatten()
+        raise SampleError(
+            int(bad[0]),
+            "expected finite inputs, got NaN or infinite values; remove that sample or repair "
+            "the loader",
+        )
+    return found
 
 
 def _refuse_index(first: Any, second: Any) -> None:

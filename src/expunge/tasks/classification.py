@@ -13,7 +13,7 @@ from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.hyperparameters import Positive, validated
 from ..core.task import Batch
-from .batches import one_tensor, unpack
+from .batches import finite_input, unpack
 
 
 def class_numbers(labels: Any, start: int = 0) -> Tensor:
@@ -97,12 +97,7 @@ class Classification:
             ModelError: If the model does not return C logits per sample.
         """
         inputs, labels = unpack(batch)
-        if not bool(torch.isfinite(one_tensor(inputs)).all()):
-            raise DataError(
-                "expected finite inputs, got NaN or infinite values in a batch; "
-                "remove those samples or repair the loader"
-            )
-        logits = logits_in(model(inputs))
+        logits = logits_in(model(finite_input(inputs)))
         expected = (len(labels), self.num_classes)
         if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
             raise ModelError(
@@ -112,6 +107,21 @@ class Classification:
         if logits.is_complex():
             raise ModelError("expected real numbers as logits, got complex ones; return z.abs()")
         return logits.float(), class_numbers(labels)
+
+    def check_model(self, model: nn.Module, batch: Batch) -> None:
+        """Raise if the model gives probabilities, whose second softmax would be nearly flat.
+
+        Raises:
+            ModelError: If each sample's outputs lie between 0 and 1 and sum to 1.
+        """
+        with torch.no_grad():
+            outputs, _ = self.logits(model, batch)
+        if bool((outputs >= 0).all()) and bool(((outputs.sum(1) - 1).abs() < 1e-3).all()):
+            raise ModelError(
+                "expected logits, got probabilities: the outputs of each sample lie between 0 and "
+                "1 and sum to 1; take the softmax off the end of the model, or wrap the model so "
+                "that it returns torch.log(p.clamp_min(1e-30)) of its probabilities p"
+            )
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy of each sample, in nats, shape (B,)."""

@@ -9,7 +9,7 @@ from ..core.checks import check_positive
 from ..core.data import fetch
 from ..core.errors import DataError, ModelError
 from ..core.task import Batch
-from .batches import one_tensor, unpack
+from .batches import finite_input, unpack
 
 _CEILING = 10.0  # in units of the variance of the targets
 _CHUNK = 1000
@@ -47,12 +47,7 @@ class Regression:
         """
         inputs, targets = unpack(batch)
         _check_targets(targets, "a batch")
-        if not bool(torch.isfinite(one_tensor(inputs)).all()):
-            raise DataError(
-                "expected finite inputs, got NaN or infinite values in a batch; "
-                "remove those samples or repair the loader"
-            )
-        outputs = model(inputs)
+        outputs = model(finite_input(inputs))
         expected = tuple(targets.shape)
         if not isinstance(outputs, Tensor) or tuple(outputs.shape) != expected:
             found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.arguments import check_kind, check_module, check_seed, check_task, copy_of, device_of
-from ..core.capabilities import ChecksLabels, ChecksSets
+from ..core.capabilities import ChecksLabels, ChecksModel, ChecksSets
 from ..core.data import fetch
 from ..core.guard import check_finite, check_model
 from ..core.isolation import isolated_randomness
@@ -101,8 +101,11 @@ def train(
         if isinstance(task, ChecksSets):
             task.check_set(dataset, "training")
         private.eval()
+        some = torch.arange(min(8, len(dataset)))
         with torch.no_grad():
-            task.loss(private, fetch(dataset, torch.arange(1), device=place))
+            task.loss(private, batch := fetch(dataset, some, device=place))
+            if isinstance(task, ChecksModel):
+                task.check_model(private, batch)
         with steady_norms(private):
             fit(private, dataset, recipe, with_precision(task, precision, place), run)
     check_finite(private)

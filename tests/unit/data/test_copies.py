@@ -1,5 +1,6 @@
 """Copies of what is forgotten are found, and refused, forgotten along or kept."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from expunge.core import DataError
+from expunge.core.progress import listening
 from expunge.core.schemas.request import parse_request
 from expunge.data import Bundle, ImageSet, settle_copies
 from expunge.data.bundle import RowSet
@@ -32,6 +34,29 @@ def settled(policy: str | None, bundle: Bundle = BUNDLE, **request: Any) -> tupl
     spec = parse_request(request)
     found, notes = settle_copies(bundle, spec, resolve(bundle, spec), policy)
     return found.positions.tolist(), notes
+
+
+def test_digests_are_found_once_and_follow_the_pixels() -> None:
+    """Also in parts, and not from one set to another of other pixels."""
+
+    def plain(dataset: ImageSet) -> list[bytes]:
+        rows = dataset.images.permute(0, 2, 3, 1).contiguous()
+        return [hashlib.sha256(row.numpy().tobytes()).digest() for row in rows]
+
+    whole = images("train", *range(9))
+    part = whole.subset(torch.tensor([7, 2, 2]))
+    for dataset in (part, whole, part, whole.with_channels(3), part.with_channels(3)):
+        assert dataset.input_digests() == plain(dataset)
+    heard: list[dict] = []
+    many = images("train", *[n % 250 for n in range(5000)])
+    with listening(heard.append, announced=False):
+        whole.input_digests()
+        many.subset(torch.arange(10)).input_digests()  # few are told nobody
+        many.input_digests()
+        many.input_digests()
+    assert {(row["stage"], row["total"]) for row in heard} == {("comparing images", 4990)}
+    assert [row["step"] for row in heard] == sorted({row["step"] for row in heard})
+    assert heard[-1]["step"] == 4989
 
 
 ONE = {"kind": "ids", "ids": [0]}

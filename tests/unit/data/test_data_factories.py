@@ -36,8 +36,8 @@ def alone():
     return {"train": pair(40)[0]}
 
 def normalised(n=20):
-    x = (pixels(n).float() / 255 - 0.5) / 0.2
-    return TensorDataset(x, torch.arange(n) % 4), TensorDataset(x[:4], torch.arange(4))
+    x = (pixels(n + 4).float() / 255 - 0.5) / 0.2
+    return TensorDataset(x[:n], torch.arange(n) % 4), TensorDataset(x[n:], torch.arange(4))
 
 def vectors(n=20):
     return {"train": TensorDataset(torch.randn(n, 5), torch.arange(n) % 3)}
@@ -237,15 +237,16 @@ def test_rows_of_rows() -> None:
 
 
 def test_hand_made_bundles_of_plain_sets(tmp_path: Path) -> None:
-    items: list[tuple[Tensor, int]] = [(torch.zeros(2), n % 2) for n in range(6)]
-    bundle = Bundle("mine", items, None, items[:2], None, 2, (2, 1, 1))
+    items: list[tuple[Tensor, int]] = [(torch.full((2,), n), n % 2) for n in range(6)]
+    unseen = [(torch.full((2,), -1.0), n) for n in range(2)]
+    bundle = Bundle("mine", items, None, unseen, None, 2, (2, 1, 1))
     assert ids_of(items) == [f"train/{n}" for n in range(6)]
     assert select_forget(bundle, {"kind": "ids", "ids": ["train/4"]}).tolist() == [4]
     with pytest.raises(DataError, match="4 could be a row of the training file or a key of your"):
         select_forget(bundle, {"kind": "ids", "ids": [4]})
     assert select_forget(bundle, {"kind": "classes", "classes": [1]}).tolist() == [1, 3, 5]
     assert bundle.unlearning_data(torch.tensor([4])).sizes()["retain"] == 5
-    other = Bundle("mine", items[:5], None, items[:2], None, 2, (2, 1, 1))
+    other = Bundle("mine", items[:5], None, unseen, None, 2, (2, 1, 1))
     assert bundle.fingerprint() != other.fingerprint()
     with pytest.raises(DataError, match=r"1 id is in the test set.*'test/1'"):
         select_forget(bundle, {"kind": "ids", "ids": ["test/1"]})

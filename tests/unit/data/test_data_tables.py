@@ -66,6 +66,20 @@ def test_strange_metadata_only_costs_the_names(tmp_path: Path, text: bytes) -> N
     assert raw_from_parquet([file], "train/").classes is None
 
 
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        (["a", "b", "a"], "the column 'id' gives no ids: row 3 holds 'a' once more"),
+        (["a", None, "b"], "the column 'id' gives no ids: row 2 is empty"),
+    ],
+)
+def test_a_column_of_ids_that_repeats_is_told(tmp_path: Path, ids: list[Any], told: str) -> None:
+    file = write_table(tmp_path / "a.parquet", PIXELS[:3], [0, 1, 2], id=ids)
+    raw = raw_from_parquet([file], "train/")
+    assert (raw.ids, raw.made_up_ids) == (["train/0", "train/1", "train/2"], True)
+    assert raw.notes == (told,)
+
+
 def test_columns_can_be_named(tmp_path: Path) -> None:
     file = write_table(
         tmp_path / "a.parquet", PIXELS[:2], [0, 1], image="left", label="kind",

@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from expunge import Classification, FineTune, UnlearningData, make_recipe, train, unlearn
-from expunge.core import ModelError
+from expunge.core import DataError, ModelError
+from expunge.evaluation.score import score_model
 
 INPUTS, LABELS = torch.randn(40, 4), torch.arange(40) % 2
 DATA = TensorDataset(INPUTS, LABELS)
@@ -45,6 +46,7 @@ def used(model: nn.Module) -> nn.Module:
         (lambda: nn.Sequential(nn.LazyLinear(2)), "run one batch through the model first"),
         (lambda: plain().half(), "weights in torch.float16 do not go with these inputs"),
         (lambda: plain().double(), "weights in torch.float64 do not go with these inputs"),
+        (lambda: nn.Sequential(plain(), nn.Softmax(1)), "expected logits, got probabilities"),
         (lambda: plain().requires_grad_(False), "has no trainable parameter"),
     ],
 )  # fmt: skip
@@ -52,6 +54,26 @@ def test_what_cannot_be_trained_is_told(make: Any, message: str) -> None:
     model = make()
     with pytest.raises(ModelError, match=re.escape(message)):
         run(model)
+
+
+@pytest.mark.parametrize("split", ["forget", "retain"])
+def test_a_broken_input_is_told_by_set_and_position(split: str) -> None:
+    inputs = INPUTS.clone()
+    inputs[{"forget": 3, "retain": 6 + 11}[split], 1] = float("nan")
+    data = UnlearningData.split(TensorDataset(inputs, LABELS), range(6))
+    place = {"forget": 3, "retain": 11}[split]
+    told = f"at position {place} of the {split} set: expected finite inputs, got NaN"
+    with pytest.raises(DataError, match=re.escape(told)):
+        unlearn(plain(), data, FineTune(epochs=1, lr=0.01), task=TASK)
+    with pytest.raises(DataError, match=re.escape(told)):
+        score_model(plain(), data, TASK)
+
+
+def test_probabilities_are_refused_in_training_and_their_logarithms_taken() -> None:
+    recipe = make_recipe("quick", epochs=1)
+    with pytest.raises(ModelError, match="got probabilities"):
+        train(nn.Sequential(plain(), nn.Softmax(1)), DATA, recipe, task=TASK)
+    train(nn.Sequential(plain(), nn.LogSoftmax(1)), DATA, recipe, task=TASK)
 
 
 @pytest.mark.parametrize(

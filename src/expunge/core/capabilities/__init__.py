@@ -25,6 +25,7 @@ from .data import parent_of as parent_of
 from .data import transforms_labels as transforms_labels
 from .tasks import BoundsLosses as BoundsLosses
 from .tasks import ChecksLabels as ChecksLabels
+from .tasks import ChecksModel as ChecksModel
 from .tasks import ChecksSets as ChecksSets
 from .tasks import Denoises as Denoises
 from .tasks import GivesLogits as GivesLogits

@@ -66,6 +66,15 @@ class ChecksLabels(Protocol):
 
 
 @runtime_checkable
+class ChecksModel(Protocol):
+    """The outputs of a model are looked at before anything is computed."""
+
+    def check_model(self, model: nn.Module, batch: Batch) -> None:
+        """Raise a ``ModelError`` unless the outputs are what the task takes them for."""
+        ...
+
+
+@runtime_checkable
 class NamesOptimizer(Protocol):
     """Models of the task are trained by ``optimizer``: ``"sgd"`` or ``"adamw"``."""
 

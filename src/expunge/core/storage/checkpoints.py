@@ -78,6 +78,11 @@ class CheckpointStore:
             )
         return state
 
+    def check(self) -> None:
+        """Raise if a state that is there cannot be continued; see ``load``."""
+        for path in self.folder.glob("*.checkpoint"):
+            self.load(path.stem)
+
     def clear(self) -> None:
         """Delete every state; a finished run needs none."""
         for path in self.folder.glob("*.checkpoint"):

@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ...core.errors import DataError
+from ...core.progress import tell_of_many
 
 Encoded: TypeAlias = bytes | str | Path | Image.Image | None
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -63,8 +64,12 @@ def decode_images(
             pixels[place] = one
         return True
 
+    starts = range(0, len(items), _CHUNK)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        fits = all(pool.map(fill, range(0, len(items), _CHUNK)))
+        fits = True
+        for start, fitted in zip(starts, pool.map(fill, starts), strict=True):
+            fits = fits and fitted
+            tell_of_many("reading images", min(start + _CHUNK, len(items)), len(items), _CHUNK)
     if not fits:
         return _decode_as_colour(items, names, image_size)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from ...core.capabilities import IdentifiedSet, class_names
 from ...core.errors import DataError
+from ...core.progress import tell_of_many
 from ..convert import read_pixels
 from .augmentation import Augmentation, augmented_pixels
 from .checks import check_images, checked_constants, checked_ids, checked_labels
@@ -55,6 +56,7 @@ class ImageSet:
         check_images(images)
         self._pixels = images.permute(0, 2, 3, 1).contiguous()
         self._rows: Tensor | None = None
+        self._digested: dict[int, bytes] = {}  # by row of _pixels, and shared with its parts
         self.classes = None if classes is None else [str(name) for name in classes]
         self.labels = checked_labels(labels, len(images), self.classes).to(images.device)
         names = range(len(images)) if ids is None else ids
@@ -190,6 +192,7 @@ class ImageSet:
         if torch.device(device) == self.device:
             return self
         moved = copy.copy(self)
+        moved._digested = {}
         moved._pixels, moved._rows = self._own_pixels().to(device), None
         moved.labels = self.labels.to(device)
         moved._scale, moved._shift = self._scale.to(device), self._shift.to(device)
@@ -211,13 +214,16 @@ class ImageSet:
         return digest.hexdigest()
 
     def input_digests(self) -> list[bytes | None]:
-        """SHA-256 of the pixels of each image, in order."""
-        found: list[bytes | None] = []
-        for part in torch.split(torch.arange(len(self), device=self.device), _READ_AT_ONCE):
-            chosen = part if self._rows is None else self._rows[part]
-            pixels = self._pixels[chosen].cpu().flatten(1).numpy()
-            found += [hashlib.sha256(row.tobytes()).digest() for row in pixels]
-        return found
+        """SHA-256 of the pixels of each image, in order; found once, also for parts of the set."""
+        rows = list(range(len(self))) if self._rows is None else self._rows.tolist()
+        missing = [row for row in dict.fromkeys(rows) if row not in self._digested]
+        for start in range(0, len(missing), _READ_AT_ONCE):
+            part = missing[start : start + _READ_AT_ONCE]
+            pixels = self._pixels[torch.tensor(part, device=self.device)].cpu().flatten(1).numpy()
+            for row, values in zip(part, pixels, strict=True):
+                self._digested[row] = hashlib.sha256(values.tobytes()).digest()
+            tell_of_many("comparing images", start + len(part), len(missing), _READ_AT_ONCE)
+        return [self._digested[row] for row in rows]
 
     def with_labels(self, labels: Tensor) -> "ImageSet":
         """The same images with other labels, whole numbers >= 0, (N,)."""
@@ -244,6 +250,7 @@ class ImageSet:
         if self.image_shape[0] != 1:
             raise DataError(f"expected grey images, got {self.image_shape[0]} channels")
         other = copy.copy(self)
+        other._digested = {}
         other._pixels, other._rows = self._own_pixels().repeat(1, 1, 1, channels), None
         other._set_normalisation(self.mean * channels, self.std * channels)
         return other

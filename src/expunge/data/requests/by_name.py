@@ -70,6 +70,9 @@ def select_ids(bundle: Bundle, spec: IdForget) -> Selection:
     unknown: list[str] = []
     outside: dict[str, list[str]] = {}
     for ids in found:
+        if len(ids) == 1 and (row := names.rows.get(ids[0])) is not None:
+            rows.append(row)  # nearly always, and lists are long
+            continue
         inside = [names.rows[one] for one in ids if one in names.rows]
         held = [names.held[one] for one in ids if one in names.held]
         rows += inside

@@ -102,7 +102,7 @@ def _lines(path: Path, is_name: IsName) -> list[str]:
         bare = line.strip()
         if open_quote or (bare and (bare[0] != "#" or is_name(bare))):
             kept.append(line)
-            open_quote ^= table and line.count('"') % 2 == 1
+            open_quote ^= table and '"' in line and line.count('"') % 2 == 1
     return kept
 
 
@@ -112,12 +112,12 @@ def _from_rows(path: Path, lines: list[str], asked: _Column) -> list[str]:
     separator = _separator(path, lines, asked.is_name)
     try:
         rows = [
-            [cell.strip() for cell in row]
+            list(map(str.strip, row))
             for row in csv.reader(lines, delimiter=separator, strict=True)
+            if any(map(str.strip, row))
         ]
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as CSV ({error}); repair it") from error
-    rows = [row for row in rows if any(row)]
     header = rows[0] if rows and _has_header(path, rows[0], asked) else None
     body = rows if header is None else rows[1:]
     width = max(map(len, rows), default=0)

@@ -57,6 +57,8 @@ class SampleNames:
             DataError: If it may mean several samples, or a number may be no row.
         """
         text = str(name).strip()
+        if text in self.rows:
+            return text
         found = self.meanings(text)
         if len(found) > 1:
             shown = ", ".join(repr(one) for one in found[:5])

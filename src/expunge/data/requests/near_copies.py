@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...core.progress import tell_of_many
 from ..bundle import Bundle
 from ..images.image_set import ImageSet
 
@@ -53,6 +54,7 @@ def near_copies(bundle: Bundle, forget: Tensor) -> list[tuple[int, int]]:
         near = (nearest <= NEAR) & has_contrast
         pairs = zip(rows[near].tolist(), chosen[which[near]].tolist(), strict=True)
         found += [(row, of) for row, of in pairs if row not in inside]
+        tell_of_many("comparing images", int(rows[-1]) + 1, len(train), _AT_ONCE)
     return found
 
 

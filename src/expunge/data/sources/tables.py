@@ -94,7 +94,7 @@ def _raw(
     image_column, label_column = _image_column(table, wanted[0]), _label_column(table, wanted[1])
     rows = [f"{prefix}{row}" for row in range(table.num_rows)]
     check_ids(rows, "the table")
-    own = _own_ids(table, wanted[2], prefix)
+    own, notes = _own_ids(table, wanted[2], prefix)
     ids = own or rows
     classes = classes or named.get(label_column)
     labels, classes = _labels(table[label_column], label_column, ids, classes)
@@ -109,30 +109,43 @@ def _raw(
         for name in table.column_names
         if name not in {image_column, label_column} and not _is_bulky(table[name].type)
     }
-    return Raw(ids, labels, decode, classes, columns, made_up_ids=own is None)
+    return Raw(ids, labels, decode, classes, columns, made_up_ids=own is None, notes=notes)
 
 
-def _own_ids(table: pa.Table, wanted: str | None, prefix: str) -> list[str] | None:
-    """The ids that the table brings, all different; None if it brings none."""
+def _own_ids(
+    table: pa.Table, wanted: str | None, prefix: str
+) -> tuple[list[str] | None, tuple[str, ...]]:
+    """The ids that the table brings, all different, None if it brings none; and notes."""
     names = table.column_names
     if wanted is not None:
         _check_column("id_column", wanted, names)
     column = wanted or next((name for name in names if name.lower() in _ID_NAMES), None)
     if column is None:
-        return None
+        return None, ()
     values = [text_of_name(value) for value in table[column].to_pylist()]
     ids = [value for value in values if value is not None]
     if len(ids) == len(values) == len(set(ids)):
         # Sets may number their samples alike; only the training set keeps the bare ids.
-        return ids if prefix in ("train/", "") else [f"{prefix}{one}" for one in ids]
-    if wanted is None:
-        return None
-    row = next(at for at, value in enumerate(values) if value is None or value in values[:at])
+        return ids if prefix in ("train/", "") else [f"{prefix}{one}" for one in ids], ()
+    row = _first_bad(values)
     what = "is empty" if values[row] is None else f"holds {values[row]!r} once more"
+    if wanted is None:
+        told = f"the column {column!r} gives no ids: row {row + 1} {what}"
+        return None, (told,)
     raise DataError(
         f"expected different ids in column {column!r}, but row {row + 1} {what}; repair it, or "
         "name another column with data.arguments.id_column"
     )
+
+
+def _first_bad(values: list[str | None]) -> int:
+    """Of ids, the row of the first that is empty or was there before."""
+    seen: set[str | None] = {None}
+    for row, value in enumerate(values):
+        if value in seen:
+            return row
+        seen.add(value)
+    raise AssertionError("all are different")
 
 
 def _encoded(images: pa.ChunkedArray, rows: Tensor, folder: Path | None) -> list[Encoded]:

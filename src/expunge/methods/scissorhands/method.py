@@ -154,7 +154,7 @@ class AccuracyProbe:
         dataset = getattr(self.data, split)
 
         def look() -> float | None:
-            return probe(model, self.task, dataset, _LOOK, self.run.device).accuracy
+            return probe(model, self.task, dataset, _LOOK, self.run.device, split).accuracy
 
         found: float | None = self.run.once(f"look{suffix}", look)
         return found

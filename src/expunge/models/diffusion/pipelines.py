@@ -41,6 +41,11 @@ def load_pipeline(
     try:
         if path.suffix == ".safetensors":
             return _single_file(diffusers, path, base)
+        if path.is_file():
+            raise ModelError(
+                f"{path} is no pipeline: name the folder of diffusers that holds {_INDEX}, or a "
+                ".safetensors file with base"
+            )
         if path.is_dir():
             return _folder(diffusers, path)
         return diffusers.DiffusionPipeline.from_pretrained(
@@ -68,6 +73,8 @@ def _folder(diffusers: Any, path: Path) -> Any:
             "not of one of its parts"
         )
     index: dict[str, Any] = json.loads(index_file.read_text(encoding="utf-8"))
+    if not isinstance(index, dict):
+        raise ModelError(f"{index_file} does not list the parts of a pipeline; copy it again")
     for part, told in index.items():
         wanted = isinstance(told, list) and None not in told and part not in _NO_PARTS
         if wanted and not (path / part).is_dir():
