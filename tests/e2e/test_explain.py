@@ -97,7 +97,7 @@ def test_data_that_cannot_draw_itself(expunge, config, tmp_path, monkeypatch) ->
         "def make():\n"
         "    images = torch.rand(60, 1, 8, 8, generator=torch.Generator().manual_seed(0))\n"
         "    data = TensorDataset(images, torch.arange(60) % 3)\n"
-        "    return data, data\n"
+        "    return data, TensorDataset(1 - images, torch.arange(60) % 3)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     words = ("--set", "data.source=plain_digits:make", "--set", "data.limit=60")

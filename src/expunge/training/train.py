@@ -96,22 +96,26 @@ def train(
             on_log=on_log,
             checkpoint_seconds=checkpoint_seconds,
         )
-        if (labels := task.labels(dataset)) is not None and isinstance(task, ChecksLabels):
-            task.check_labels(labels)
-        if isinstance(task, ChecksSets):
-            task.check_set(dataset, "training")
-        private.eval()
-        some = torch.arange(min(8, len(dataset)))
-        with torch.no_grad():
-            task.loss(private, batch := fetch(dataset, some, device=place))
-            if isinstance(task, ChecksModel):
-                task.check_model(private, batch)
+        _check(private.eval(), dataset, task, place)
         with steady_norms(private):
             fit(private, dataset, recipe, with_precision(task, precision, place), run)
     check_finite(private)
     if store:
         store.clear()
     return Trained(private.eval(), recipe, run.seconds, run.samples_read, run.history)
+
+
+def _check(model: nn.Module, dataset: Any, task: Task, device: torch.device) -> None:
+    """Show the task all samples, and the model a few of them."""
+    if (labels := task.labels(dataset)) is not None and isinstance(task, ChecksLabels):
+        task.check_labels(labels)
+    if isinstance(task, ChecksSets):
+        task.check_set(dataset, "training")
+    batch = fetch(dataset, torch.arange(min(8, len(dataset))), device=device)
+    with torch.no_grad():
+        task.loss(model, batch)
+        if isinstance(task, ChecksModel):
+            task.check_model(model, batch)
 
 
 def fit(

@@ -285,10 +285,11 @@ class Grey(nn.Module):
 
 def test_pictures_of_the_forgotten_images(task: Classification) -> None:
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (60, 1, 2, 2), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (80, 1, 2, 2), dtype=torch.uint8, generator=generator)
+    images, unseen = images.split([60, 20])
     labels, classes = torch.arange(60) % 3, ["red", "green", "blue"]
     train = ImageSet(images, labels, classes=classes, augmentation=Augmentation.none())
-    data = UnlearningData.split(train, range(0, 60, 3), test=train.subset(torch.arange(20)))
+    data = UnlearningData.split(train, range(0, 60, 3), test=ImageSet(unseen, labels[:20]))
     model = Grey(make_mlp(0))
     result = run_method(model, data, task)
     assert evaluate(result, original=model, data=data, relearn=False).samples == []

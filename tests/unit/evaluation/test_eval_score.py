@@ -123,7 +123,8 @@ def test_noisy_losses_are_the_same_each_time(blob_model: nn.Module, blobs: Unlea
 
 def test_a_task_without_classes_has_losses_only(blobs: UnlearningData) -> None:
     points = TensorDataset(torch.randn(10, 4), torch.zeros(10, 3))
-    data = UnlearningData(*(TensorDataset(*points.tensors) for _ in range(4)))
+    others = (TensorDataset(torch.randn(10, 4), torch.zeros(10, 3)) for _ in range(3))
+    data = UnlearningData(points, *others)
     model = nn.Linear(4, 3)
     scores = score_model(model, data, MeanSquare(), precision="fp32")
     expected = model(points.tensors[0]).square().mean().item()

@@ -207,11 +207,12 @@ def test_what_cannot_be_done_is_said(blob_model, blobs, task):
     with pytest.raises(InputError, match="expected perturbations >= 2, got 1"):
         LCODEC(perturbations=1)
     words = TensorDataset(torch.tensor([[1], [2], [0]]), torch.tensor([0, 1, 2]))
-    net = nn.Sequential(nn.Embedding(3, 4), nn.Flatten(), nn.Linear(4, 3))
+    others = TensorDataset(words.tensors[0] + 3, words.tensors[1])
+    net = nn.Sequential(nn.Embedding(6, 4), nn.Flatten(), nn.Linear(4, 3))
     with pytest.raises(InputError, match=r"floating tensor.*got torch\.int64"):
         unlearn(
             net,
-            UnlearningData(words, TensorDataset(*words.tensors)),
+            UnlearningData(words, others),
             LCODEC(**SMALL),
             task=task,
             guard=LENIENT,

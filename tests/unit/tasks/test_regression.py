@@ -113,7 +113,10 @@ def test_bad_batches_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["forget", "retain", "validation", "test"])
 def test_the_set_and_the_place_of_a_missing_target_are_named(name: str) -> None:
-    sets = {key: points(6, 1) for key in ("forget", "retain", "validation", "test")}
+    sets = {}
+    for shift, key in enumerate(("forget", "retain", "validation", "test")):
+        inputs, targets = points(6, 1)
+        sets[key] = inputs + shift, targets
     sets[name][1][4] = float("nan")
     data = UnlearningData(**{key: TensorDataset(*pair) for key, pair in sets.items()})
     with pytest.raises(DataError, match=rf"in the {name} set for 1 of 6 .* position 4; remove"):

@@ -7,6 +7,7 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 from ..capabilities.data import ComparedSet, table_view
 from .contents import ItemDigests
 
+_DIFFERENT = 0.9  # of the samples of a set, at least
 _READ = 2000  # items of a set without a fast way that are read for it
 
 
@@ -24,14 +25,20 @@ def shared_views(one: Any, other: Any) -> int | None:
 def equal_inputs(one: Any, other: Any) -> int:
     """How many samples of either set, the smaller count, have an equal input in the other.
 
-    Inputs are compared by their bytes. Sets that cannot tell them quickly, and hold more than
-    2,000 samples, are passed over (0): to read them would cost more than the answer is worth.
+    Inputs are compared by their bytes. Passed over (0) are sets that cannot tell them quickly and
+    hold more than 2,000 samples, which would cost more to read than the answer is worth, and sets
+    that repeat themselves, such as tables of few values, where an equal row is another person's.
     """
     first, second = _digests(one), _digests(other)
-    if first is None or second is None:
+    if not (first and second and _differ(first) and _differ(second)):
         return 0
     common = (set(first) & set(second)) - {None}
     return min(sum(digest in common for digest in found) for found in (first, second))
+
+
+def _differ(digests: list[bytes | None]) -> bool:
+    """Whether nearly all are different."""
+    return len(set(digests)) >= _DIFFERENT * len(digests)
 
 
 def _digests(dataset: Any) -> list[bytes | None] | None:
