@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ..core.errors import InputError
 from ..core.schemas.record import Scores
 
+_ATTACK = "mia"
 GENERATOR_GAP = ("forget_accuracy", "retain_accuracy")
 GAP_FIELDS = ("forget_accuracy", "retain_accuracy", "test_accuracy", "mia")
 
@@ -20,12 +21,14 @@ def average_gap(
         names: Of scores in percent; those of the paper by default.
 
     Returns:
-        Points, in [0, 100]; None if one of them is missing on either side, because a
-        mean of fewer cannot be compared with other gaps.
+        Points, in [0, 100]; None if one of them is missing on either side, because a mean of
+        fewer cannot be compared with other gaps. The attack alone may be missing: where it learns
+        nothing of a model (see ``membership_svc``), the mean is that of the others.
     """
     pairs = [(scores.get(name), reference.get(name)) for name in names]
     known = [abs(one - other) for one, other in pairs if one is not None and other is not None]
-    return sum(known) / len(pairs) if len(known) == len(pairs) else None
+    absent = {name for name, pair in zip(names, pairs, strict=True) if None in pair}
+    return sum(known) / len(known) if known and absent <= {_ATTACK} else None
 
 
 def mean_scores(references: Sequence[Scores]) -> Scores:

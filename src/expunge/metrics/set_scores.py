@@ -68,16 +68,23 @@ def mean_accuracy(sets: Sets, split: str) -> float | None:
 def membership(sets: Sets, seed: int = 0) -> float | None:
     """The paper's attack on D_f in percent (see ``membership_svc``).
 
-    Members are drawn from D_r by ``seed``, as many as non-members in D_t, or all of D_r if it
-    has fewer. None without probabilities or a test set.
+    As many members are drawn from D_r by ``seed`` as non-members from D_t: as many as the smaller
+    of the two has. None without probabilities or a test set, or where the attack learns nothing.
     """
     test = sets.get(Split.TEST)
     members, targets = sets[Split.RETAIN].probability, sets[Split.FORGET].probability
     others = test.probability if test else None
     if members is None or targets is None or others is None or len(others) == 0:
         return None
-    order = torch.randperm(len(members), generator=seeded(seed, "membership-svc"))
-    return membership_svc(members[order[: len(others)]], others, targets)
+    generator = seeded(seed, "membership-svc")
+    count = min(len(members), len(others))
+    inside, outside = (
+        found
+        if len(found) == count
+        else found[torch.randperm(len(found), generator=generator)][:count]
+        for found in (members, others)
+    )
+    return membership_svc(inside, outside, targets)
 
 
 def canary_accuracy(sets: Sets) -> float | None:

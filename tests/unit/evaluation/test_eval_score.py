@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
 from expunge.core import ModelError, UnlearningData, model_digest
+from expunge.core.batches import seeded
 from expunge.evaluation import score_model, score_sets
 from expunge.evaluation.score import evaluating, judged_test, on_device
 from expunge.metrics import SetScores, membership_svc, summarise
@@ -166,7 +167,10 @@ def test_attack_draws_as_many_members_as_there_are_test_samples() -> None:
     values = {membership(sets, seed) for seed in range(12)}
     assert len(values) > 1  # other members, drawn by the seed
     sets["retain"] = SetScores(torch.zeros(20), None, retain[:20])
-    assert summarise(sets)["mia"] == membership_svc(retain[:20], test, forget)
+    # And as few others, drawn likewise, where D_r is the smaller one.
+    order = torch.randperm(30, generator=seeded(0, "membership-svc"))
+    balanced = membership_svc(retain[:20], test[order[:20]], forget)
+    assert summarise(sets)["mia"] == balanced != membership_svc(retain[:20], test, forget)
 
 
 def test_absent_labels_are_those_of_the_forget_set_alone(
@@ -179,7 +183,7 @@ def test_absent_labels_are_those_of_the_forget_set_alone(
 
 def test_absent_labels_are_sorted_and_unique(task: Classification) -> None:
     def make(labels: list[int]) -> TensorDataset:
-        return TensorDataset(torch.zeros(len(labels), 4), torch.tensor(labels))
+        return TensorDataset(torch.randn(len(labels), 4), torch.tensor(labels))
 
     data = UnlearningData(make([2, 1, 2, 0, 1]), make([0, 0]))
     assert absent_labels(task, data).tolist() == [1, 2]
