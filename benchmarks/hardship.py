@@ -63,9 +63,15 @@ def forbid_writing(command: Command, folder: Path, when: float) -> Struck:
 
 
 def limit_memory(command: Command, folder: Path, when: float) -> Struck:
-    """Address space ends a megabyte above what is in use, as by ``ulimit -v``."""
+    """Address space ends a megabyte above what is in use, as by ``ulimit -v``.
+
+    From when the folder is there: before, it is Python and its libraries that are still loading,
+    and theirs are the messages.
+    """
     started = command.start(folder)
-    time.sleep(when)
+    while not folder.exists() and any(one.poll() is None for one in started):
+        time.sleep(0.05)
+    time.sleep(max(0.0, when - 1.0))
     for process in started:
         try:
             pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
@@ -116,9 +122,10 @@ def strike(
 def _is_crash(code: int, text: str) -> bool:
     """Whether a command ended otherwise than by doing its work or by a message and code 2.
 
-    Libraries in other languages abort where memory runs out, which no program can catch.
+    Libraries in other languages abort where memory runs out, which no program can catch; their
+    exit codes are in the table.
     """
-    aborted = code == -signal.SIGABRT and "memory allocation" in text
+    aborted = code == -signal.SIGSEGV or (code == -signal.SIGABRT and "memory allocation" in text)
     return (code not in (0, 2) and not aborted) or "Traceback" in text or "unexpected" in text
 
 

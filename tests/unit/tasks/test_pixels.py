@@ -155,3 +155,17 @@ def test_classes_are_conditions_of_the_scene_of_digits() -> None:
     assert task.num_conditions == 10
     assert task.condition(torch.tensor([3]))["class_labels"].tolist() == [3]
     assert [one.group for one in scene.prompts("three")] == ["target", *["other"] * 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("model_index.json", "[]", "does not list the parts of a pipeline; copy it again"),
+        ("model_index.json", "{", "cannot load the pipeline"),
+        ("best.pth.tar", "x", "is no pipeline: name the folder of diffusers"),
+    ],
+)
+def test_what_is_no_pipeline_is_told(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ModelError, match=message):
+        load_pipeline(tmp_path if name.endswith(".json") else tmp_path / name)

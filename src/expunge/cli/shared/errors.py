@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -16,6 +17,7 @@ COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
 OWN_PROCESS: ContextVar[bool] = ContextVar("own_process", default=False)
 INTERRUPTED = 130
 TERMINATED = 143
+_NARROW = 64 << 20
 
 
 class _ToldToEnd(KeyboardInterrupt):
@@ -64,9 +66,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
 def _explained(error: Exception) -> tuple[str, int]:
     """What to say of an exception of somebody else, and with what code to end."""
-    from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch
-
-    if is_out_of_memory(error):
+    if _is_out_of_memory(error):
         return (
             "error: memory ran out; end other programs, or use less of it (a smaller batch_size or "
             "data.limit). What was finished is kept: the same command with --resume goes on"
@@ -78,6 +78,31 @@ def _explained(error: Exception) -> tuple[str, int]:
         f"error: unexpected {type(error).__name__}: {error}\n"
         "This looks like a defect of expunge; --debug shows where it happened."
     ), 1
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, also where nobody says so: an interpreter that gets none is lost.
+
+    At a limit of the address space (``ulimit -v``) extensions fail without an exception, and
+    packages cannot be loaded, not even the one that would judge the error.
+    """
+    if isinstance(error, SystemError | ImportError) and _is_nearly_full():
+        return True
+    from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch
+
+    return is_out_of_memory(error)
+
+
+def _is_nearly_full() -> bool:
+    """Whether this process has come within 64 MB of the limit of its address space, on Linux."""
+    try:
+        import resource  # noqa: PLC0415  not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (ImportError, OSError, ValueError, IndexError):
+        return False
+    return limit != resource.RLIM_INFINITY and limit - pages * resource.getpagesize() < _NARROW
 
 
 def _text(error: Exception) -> str:

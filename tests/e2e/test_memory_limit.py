@@ -1,0 +1,46 @@
+"""At a limit of the address space errors are nobody's; they are told as what they are."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from expunge.cli.shared import errors
+
+CODE = """
+import resource, sys
+from pathlib import Path
+import expunge
+from expunge.cli.shared.errors import _explained
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + {room}
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+text, code = _explained({error})
+print(code, text)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize(
+    ("error", "room", "told"),
+    [
+        ("SystemError('error return without exception set')", 1 << 20, "2 error: memory ran out"),
+        ("ImportError('torch can only be initialized once')", 1 << 20, "2 error: memory ran out"),
+        ("SystemError('x')", 8 << 30, "1 error: unexpected SystemError"),
+        ("ValueError('x')", 60 << 20, "1 error: unexpected ValueError"),
+    ],
+)
+def test_a_process_without_room_says_so(error: str, room: int, told: str) -> None:
+    preload = "" if room == 1 << 20 else "import expunge.core.memory\n"
+    done = subprocess.run(
+        [sys.executable, "-c", preload + CODE.format(error=error, room=room)],
+        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.stdout.startswith(told), done.stderr[-500:]
+
+
+def test_no_limit_is_not_full() -> None:
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        assert not errors._is_nearly_full()
