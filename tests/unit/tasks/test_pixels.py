@@ -9,7 +9,7 @@ import torch
 pytest.importorskip("diffusers")
 
 from expunge import ClassPipeline, PixelPipeline, load_pipeline, text_to_image, with_denoiser
-from expunge.core import InputError
+from expunge.core import InputError, ModelError
 from expunge.models.diffusion.tiny_digits import captions, make_class_pipeline, make_pipeline
 from expunge.runs.settings.scenes import digit_classes_scene, digits_scene
 
