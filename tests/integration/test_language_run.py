@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("transformers")
 
 from expunge.config import parse_config
-from expunge.core import InputError
-from expunge.models import load_weights
+from expunge.core import DataError, InputError
+from expunge.models import load_weights, save_weights
 from expunge.runs import check_run, prepare, run_unlearn
 
 SHIPPED = Path(__file__).resolve().parents[2] / "configs" / "language-toy.toml"
@@ -61,6 +61,19 @@ def test_answers_of_a_file_are_divided_and_keep_their_ids(tmp_path: Path) -> Non
     numbers = [int(name.removeprefix("train/")) for name in prepared.ids]
     assert len({number // 2 for number in numbers}) == 3  # whole people, by their place in the file
     assert check_run(run, tmp_path / "out")["model"]["name"] == "tiny-llama"
+
+
+def test_rows_that_a_model_from_elsewhere_never_saw_are_not_guessed(tmp_path: Path) -> None:
+    """A tenth of them would be called held out, and records of a request in it refused."""
+    run = write_rows(tmp_path, [f"p{n}" for n in range(40)])
+    trained = prepare(run("data.arguments={}")).loaded.fresh(0)
+    save_weights(trained, tmp_path / "theirs.safetensors")
+    theirs = partial(run, "data.arguments={}", f"model.weights='{tmp_path}/theirs.safetensors'")
+    with pytest.raises(
+        DataError, match=r"nobody here knows which rows of .*qa\.jsonl it never saw"
+    ):
+        prepare(theirs())
+    assert prepare(theirs("data.validation=0.1")).data.sizes()["validation"] == 3
 
 
 def write_rows(folder: Path, ids: list[str]) -> Any:

@@ -98,7 +98,24 @@ def _rows(config: Config) -> tuple[_Splits, dict[str, Any]]:
     if "id_column" not in options:  # numbered before they are divided, so that ids stay
         rows = [{**row, _NUMBER: f"train/{number}"} for number, row in enumerate(rows)]
         options["id_column"] = _NUMBER
+    _check_split(config)
     return _divided(Path(data.path).stem, rows, options["id_column"], data), options
+
+
+def _check_split(config: Config) -> None:
+    """Raise if the rows that a model from elsewhere never saw would be guessed.
+
+    Raises:
+        DataError: Says which keys tell them.
+    """
+    is_given = config.model.weights is not None or config.model.name.startswith(FOLDER)
+    if is_given and not {"validation", "test"} & config.data.model_fields_set:
+        raise DataError(
+            f"the model was trained elsewhere, so nobody here knows which rows of "
+            f"{config.data.path} it never saw; say how they were held out, e.g. data.test = 0.2 "
+            "and data.validation = 0.1 if they were divided by expunge, and leave rows that it "
+            "never saw out of a request"
+        )
 
 
 def _divided(name: str, rows: list[Row], id_column: str, reading: Reading) -> _Splits:
