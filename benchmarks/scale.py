@@ -75,9 +75,15 @@ def main() -> int:
         )
         data = bundle.unlearning_data(selection.positions)
         method = expunge.Scissorhands(epochs=0.25)
-        measure(
+        result = measure(
             f"D_f of {name}: Scissorhands, a quarter of a pass",
             lambda data=data, method=method: expunge.unlearn(net, data, method, task=task),
+        )
+        measure(
+            f"D_f of {name}: evaluation of two models",
+            lambda data=data, result=result: expunge.evaluate(
+                result, original=net, data=data, relearn=False
+            ),
         )
     return conclude("Scale: 200,000 images, 1,000 classes", rows, asked.save)
 
