@@ -82,6 +82,39 @@ def test_without_held_out_data_the_default_is_the_plain_projection(blob_model, b
         unlearn(blob_model, bare, Scissorhands(constraint="held-out"), task=task)
 
 
+def test_the_record_says_what_acted(blob_model, blobs, task):
+    """Counted from the steps themselves."""
+    plain = {"lr": 0.01, "epochs": 2, "batch_size": 15, "trim": "off"}
+    for options in (
+        {"constraint": "always", "forget_weight": 0.0},
+        {"constraint": "always", "forget_weight": 0.0, "project": False},
+        {"constraint": "held-out"},
+        {"constraint": "ceiling"},
+    ):
+        method = Scissorhands(**plain, **options)
+        result = unlearn(blob_model, blobs, method, task=task, guard=LENIENT)
+        steps = [row for row in result.history if row["stage"] == "repair"]
+        opened = sum(row["active"] > 0 for row in steps)
+        bound = sum(row.get("v", 0) > 0 for row in steps)
+        told = {name: entry["value"] for name, entry in result.decisions.items()}
+        assert told["constraint_open"] == f"{opened} of {len(steps)} steps"
+        assert told["projection_bound"] == f"{bound} of {len(steps)} steps"
+        if options["constraint"] == "always":
+            assert opened == len(steps)
+            assert (bound > 0) is options.get("project", True)
+
+
+def test_what_was_never_pushed_is_not_to_be_trusted(blob_model, blobs, task):
+    """Wrong labels that were not learnt by heart are fitted worse than held-out data."""
+    inputs, labels = blobs.forget.tensors
+    data = replace(blobs, forget=TensorDataset(inputs, (labels + 1) % 3))
+    method = Scissorhands(lr=1e-6, epochs=1, batch_size=15)
+    found = unlearn(blob_model, data, method, task=task, guard=LENIENT)
+    entry = found.decisions["constraint_open"]
+    assert entry["value"].startswith("0 of ")
+    assert "do not trust that where its labels are wrong" in entry["reason"]
+
+
 def gradients(model, batch):
     loss = F.cross_entropy(model(batch[0]), batch[1])
     return torch.autograd.grad(loss, list(model.parameters()))

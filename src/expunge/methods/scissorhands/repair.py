@@ -56,6 +56,30 @@ class Repair:
         self._covered = _places(model, options.cover)
         for step in self._descent.steps(stage, plan.epochs, self._retain, self._state):
             self._step(model, step)
+        if plan.constraint != "off":
+            self._tell(stage)
+
+    def _tell(self, stage: str) -> None:
+        """Put into the record in how many steps the constraint and the projection acted.
+
+        From the history, which a run that goes on from a later stage still has.
+        """
+        rows = [row for row in self._run.history if row["stage"] == stage]
+        opened = sum(row.get("active", 0.0) > 0 for row in rows)
+        bound = sum(row.get("v", 0.0) > 0 for row in rows)
+        reason = "steps of repair in which L_f entered the objective (Eq. 3)"
+        if not opened and self._plan.constraint == "held-out":
+            reason = (
+                "D_f was fitted no better than held-out data from the start, so that nothing was "
+                "pushed; do not trust that where its labels are wrong, or where it is of another "
+                "kind than the held-out data"
+            )
+        self._run.decide("constraint_open", f"{opened} of {len(rows)} steps", reason)
+        self._run.decide(
+            "projection_bound",
+            f"{bound} of {len(rows)} steps",
+            "steps in which the projection (Eq. 5) changed the direction",
+        )
 
     def _step(self, model: nn.Module, step: int) -> None:
         """One step; a method of its own, so that its gradients are freed before the next."""
