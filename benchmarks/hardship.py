@@ -175,7 +175,8 @@ def main() -> int:
             len(one["problems"]), 0.0)
         for one in found
     ]  # fmt: skip
-    return conclude("Hardships: killed, full, forbidden, out of memory", rows, asked.save)
+    what = asked.only or "killed, full, forbidden, out of memory"
+    return conclude(f"Hardships: {what}", rows, asked.save)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ class Code(StrEnum):
     OTHER = "other"
     # Why a verdict is what it is, apart from its criteria.
     SAME_SCORES = "same-scores"
+    SAME_WEIGHTS = "same-weights"
     NO_REFERENCE = "no-reference"
     TOO_WEAK = "too-weak"
     NO_JUDGE = "no-judge"
@@ -22,4 +23,5 @@ class Code(StrEnum):
     FORGET_ACCURACY = "forget-accuracy"
     TEST_ACCURACY = "test-accuracy"
     RETAIN_ACCURACY = "retain-accuracy"
+    MEMBERSHIP = "membership"
     AVERAGE_GAP = "average-gap"

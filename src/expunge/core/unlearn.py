@@ -1,6 +1,7 @@
 """The single verb: run a method on a private copy and check what comes back."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -177,8 +178,17 @@ def _carry_out(
 
 def model_digest(model: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of all parameters and buffers."""
+    return _digest(model.state_dict())
+
+
+def weights_digest(model: nn.Module) -> str:
+    """As ``model_digest``, of the parameters alone: buffers may hide what they know."""
+    return _digest(dict(model.named_parameters()))
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         value = tensor.detach().cpu().contiguous()
         digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())

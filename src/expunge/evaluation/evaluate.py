@@ -15,7 +15,7 @@ from ..core.capabilities import class_names
 from ..core.data import UnlearningData
 from ..core.errors import InputError
 from ..core.progress import about
-from ..core.schemas.record import Cost, DataInfo, MethodInfo, ModelInfo, Record
+from ..core.schemas.record import Cost, DataInfo, MethodInfo, ModelInfo, Record, Verdict
 from ..core.task import Task
 from ..core.unlearn import Unlearned
 from ..metrics import average_gap, run_time_efficiency
@@ -23,6 +23,7 @@ from .details import distributions, per_class, plain, samples, thinned
 from .facts import Facts, facts_from
 from .measure import Given, Measured, Measuring
 from .relearn import Relearning
+from .remarks import remarks
 from .score import BATCH_SIZE
 from .verdict import judge
 
@@ -89,7 +90,10 @@ def evaluate(
     if untrained is not None and curves["original"] is not None:
         curves["untrained"] = how.untrained(untrained)
     record = _record(result, found, data, facts, pictures)
-    return record.model_copy(update={"relearn": how.relearned(curves)})
+    relearned = how.relearned(curves)
+    told = {"remarks": remarks(record.scores, relearned)}
+    verdict = record.verdict.model_copy(update=told)
+    return record.model_copy(update={"relearn": relearned, "verdict": verdict})
 
 
 def _record(
@@ -136,7 +140,22 @@ def _record(
             *result.warnings,
             *(text for one in found.values() for text in one.notices),
         ],
-        verdict=judge(scores, gap, original_gap, floor, changed=result.changed),
+        verdict=_verdict(result, found, (gap, original_gap, floor), len(data.forget)),
+    )
+
+
+def _verdict(
+    result: Unlearned,
+    found: Mapping[str, Measured],
+    gaps: tuple[float | None, float | None, float | None],
+    forget_size: int,
+) -> Verdict:
+    return judge(
+        {role: one.scores for role, one in found.items()},
+        *gaps,
+        changed=result.changed,
+        same_weights=found["unlearned"].weights == found["original"].weights,
+        forget_size=forget_size,
     )
 
 

@@ -14,7 +14,7 @@ from ..core.data import Split, UnlearningData
 from ..core.errors import GuardError
 from ..core.schemas.record import Notice, Relearn, Scores
 from ..core.task import Task
-from ..core.unlearn import model_digest
+from ..core.unlearn import model_digest, weights_digest
 from ..metrics import SetScores, summarise
 from .relearn import Relearning, curve_of, measured_set
 from .score import BATCH_SIZE, judged_test, score_sets
@@ -37,7 +37,8 @@ class Measured:
     """What was found out about one model.
 
     ``sets`` holds per-sample scores by set, ``scores`` the metrics computed from them,
-    ``curve`` one accuracy per step of the relearn protocol, or None.
+    ``curve`` one accuracy per step of the relearn protocol, or None. ``digest`` is that of
+    parameters and buffers, ``weights`` that of the parameters alone.
     """
 
     sets: dict[str, SetScores]
@@ -45,6 +46,7 @@ class Measured:
     curve: list[float] | None
     parameters: int
     digest: str
+    weights: str
     notices: list[Notice] = field(default_factory=list)
 
 
@@ -81,12 +83,12 @@ class Measuring:
         """
         with loaded(given) as (model, own):
             sets = self._sets(model)
-            parameters, digest = _size(model), model_digest(model)
+            parameters, digest, weights = _size(model), model_digest(model), weights_digest(model)
             scores = summarise(sets)
             notices: list[Notice] = []
             known = scores["forget_accuracy"] is not None
             curve = self._curve(model, own, notices) if relearn and known else None
-        return Measured(sets, scores, curve, parameters, digest, notices)
+        return Measured(sets, scores, curve, parameters, digest, weights, notices)
 
     def untrained(self, given: Given) -> list[float] | None:
         """The relearn curve of a model that was never trained, which has no other scores."""

@@ -1,5 +1,6 @@
 """One word about a run, and the sentences behind it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ..core.codes import Code
@@ -14,12 +15,17 @@ NO_REFERENCE = (
     "config: [reference] retrain = 2)."
 )
 SAME_SCORES = "Nothing changed: all scores are those of the original model."
+SAME_WEIGHTS = (
+    "No weight changed: all parameters are those of the original model. What is different stands "
+    "beside them, such as a buffer that hides an answer, and can be taken off again."
+)
 UNCHANGED = (
     "Nothing was forgotten: on the forget set loss and accuracy are as before, so the run did "
     "not act on what it was asked to forget."
 )
 FORGET_POINTS = 5.0
 TEST_POINTS = 3.0
+ATTACK_POINTS = 10.0
 GAP_SHARE = 0.5
 FLOOR_FACTOR = 1.5
 LEAST_GAP = 1.0
@@ -32,15 +38,19 @@ def judge(
     floor: float | None,
     *,
     changed: bool = True,
+    same_weights: bool = False,
+    forget_size: int | None = None,
 ) -> Verdict:
     """Compare an unlearned model with a retrained one.
 
-    ``"pass"``: forget accuracy within 5 points of retrained, test accuracy within 3, and
-    an Avg. Gap of at most half the original's. ``"cannot tell"``: no retrained reference, or
-    a score is missing, or the original is itself as close to retrained as chance allows
-    (1.5 times the floor, or 1 point without a floor), so that nothing can be told apart.
-    ``"fail"``: else, and whenever nothing changed. What is certain in spite of a weak test
-    still fails: a test accuracy that is off, and scores that equal the original's.
+    ``"pass"``: forget accuracy within 5 points of retrained, test accuracy within 3, retain
+    accuracy no more than 3 below, the membership attack within 10 points (and what chance makes of
+    a forget set of this size, and two retrained models differ in), and an Avg. Gap of at most
+    half the original's. ``"cannot tell"``: no retrained reference, or a score is missing, or the
+    original is itself as close to retrained as chance allows (1.5 times the floor, or 1 point
+    without a floor), so that nothing can be told apart. ``"fail"``: else, and whenever nothing
+    changed. What is certain in spite of a weak test still fails: test or retain accuracies that
+    are off, scores or weights of the original.
 
     Args:
         scores: ``original``, ``unlearned`` and perhaps ``retrained``.
@@ -48,11 +58,16 @@ def judge(
         original_gap: Distance of original to retrained, points.
         floor: Distance of a second retrained model to the first, points.
         changed: Whether the run changed any answer on the forget set.
+        same_weights: Whether all parameters are those of the original, whatever it answers.
+        forget_size: Samples of D_f; None leaves chance out of the membership attack.
 
     Returns:
         The verdict; its last sentence is ``NOT_A_PROOF``.
     """
-    found = _decide(scores, avg_gap, original_gap, floor, changed)
+    if same_weights and scores["unlearned"] != scores["original"]:
+        found = _plain("fail", Code.SAME_WEIGHTS, SAME_WEIGHTS)
+    else:
+        found = _decide(scores, avg_gap, original_gap, floor, changed, forget_size)
     return found.model_copy(update={"reasons": [*found.reasons, NOT_A_PROOF]})
 
 
@@ -62,6 +77,7 @@ def _decide(
     original_gap: float | None,
     floor: float | None,
     changed: bool,
+    forget_size: int | None,
 ) -> Verdict:
     unlearned, retrained = scores["unlearned"], scores.get("retrained")
     if unlearned == scores["original"]:
@@ -74,14 +90,15 @@ def _decide(
     criteria = [
         near(Code.FORGET_ACCURACY, unlearned, retrained, "forget_accuracy", FORGET_POINTS),
         near(Code.TEST_ACCURACY, unlearned, retrained, "test_accuracy", TEST_POINTS),
+        _kept(unlearned, retrained),
+        *_attacked(unlearned, retrained, scores.get("retrained_again"), forget_size),
         _halved(avg_gap, original_gap),
     ]
     if weak:
-        certain = criteria[1]
-        if certain.met is False:
+        if certain := [one for one in criteria[1:3] if one.met is False]:
             return Verdict(
-                status="fail", codes=[certain.code, Code.TOO_WEAK], criteria=criteria,
-                reasons=[sentence(certain), weak],
+                status="fail", codes=[*(one.code for one in certain), Code.TOO_WEAK],
+                criteria=criteria, reasons=[*map(sentence, certain), weak],
             )  # fmt: skip
         return Verdict(
             status="cannot tell", codes=[Code.TOO_WEAK], criteria=criteria, reasons=[weak]
@@ -140,6 +157,27 @@ def near(code: Code, one: Scores, other: Scores, metric: str, points: float) -> 
     )
 
 
+def _kept(one: Scores, other: Scores) -> Criterion:
+    """Whether D_r is answered as well as by a retrained model; better is no fault."""
+    found = near(Code.RETAIN_ACCURACY, one, other, "retain_accuracy", TEST_POINTS)
+    if found.value is None or found.aim is None:
+        return found
+    return found.model_copy(update={"met": found.value >= found.aim - TEST_POINTS})
+
+
+def _attacked(
+    one: Scores, other: Scores, again: Scores | None, size: int | None
+) -> list[Criterion]:
+    """Whether the membership attack answers alike; nothing where it learns nothing."""
+    if one.get("mia") is None or (aim := other.get("mia")) is None:
+        return []
+    second = None if again is None else again.get("mia")
+    spread = 0.0 if second is None else abs(aim - second)
+    # Two standard errors of a share of so many samples, in points.
+    chance = 0.0 if size is None else 2 * math.sqrt(aim * (100 - aim) / size)
+    return [near(Code.MEMBERSHIP, one, other, "mia", ATTACK_POINTS + spread + chance)]
+
+
 def _halved(avg_gap: float | None, original_gap: float | None) -> Criterion:
     if avg_gap is None or original_gap is None:
         return Criterion(code=Code.AVERAGE_GAP, met=None)
@@ -149,7 +187,12 @@ def _halved(avg_gap: float | None, original_gap: float | None) -> Criterion:
     )
 
 
-_NAMES = {Code.FORGET_ACCURACY: "Forget accuracy", Code.TEST_ACCURACY: "Test accuracy"}
+_NAMES = {
+    Code.FORGET_ACCURACY: "Forget accuracy",
+    Code.TEST_ACCURACY: "Test accuracy",
+    Code.RETAIN_ACCURACY: "Retain accuracy",
+    Code.MEMBERSHIP: "What the membership attack takes for unseen of the forget set",
+}
 
 
 def sentence(one: Criterion) -> str:
@@ -169,7 +212,9 @@ def sentence(one: Criterion) -> str:
     name = _NAMES[Code(one.code)]
     if value is None or aim is None:
         return f"{name} is not known, so it cannot be compared with the retrained model."
+    if one.code == Code.RETAIN_ACCURACY and value > aim:
+        return f"{name} is {value:.1f} %, above the {aim:.1f} % of the retrained model."
     return (
         f"{name} is {value:.1f} %, {abs(value - aim):.1f} points from the {aim:.1f} % of the "
-        f"retrained model; {'within' if one.met else 'more than'} the {bound:g} that are allowed."
+        f"retrained model; {'within' if one.met else 'more than'} the {bound:.3g} that are allowed."
     )

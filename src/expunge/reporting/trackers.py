@@ -99,7 +99,10 @@ class _TensorBoard:
             self._writer.add_scalar(key, value)
         rows = [f"| {key} | {value} |" for key, value in settings(record).items()]
         self._writer.add_text("settings", "\n".join(["| setting | value |", "|-|-|", *rows]))
-        self._writer.add_text("verdict", " ".join([record.verdict.status, *record.verdict.reasons]))
+        self._writer.add_text(
+            "verdict",
+            " ".join([record.verdict.status, *record.verdict.remarks, *record.verdict.reasons]),
+        )
 
     def close(self, *, failed: bool) -> None:  # noqa: ARG002  event files know no failure
         self._writer.close()

@@ -363,3 +363,28 @@ def test_the_same_run_gives_the_same_record(
         for _ in range(2)
     )
     assert first.model_copy(update={"created": ""}) == second.model_copy(update={"created": ""})
+
+
+class Masked(nn.Module):
+    """A model beside which a buffer hides a class."""
+
+    def __init__(self, model: nn.Module, label: int) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("mask", torch.zeros(3))
+        self.mask[label] = -1e4
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.model(inputs) + self.mask
+
+
+def test_a_mask_beside_the_original_is_no_forgetting(
+    blob_model: nn.Module, class_data: UnlearningData, task: Classification
+) -> None:
+    """Its scores are those of a retrained model; its weights still hold what was forgotten."""
+    plain, hidden = Masked(blob_model, 0), Masked(blob_model, 0)
+    plain.mask.zero_()
+    result = replace(run_method(plain, class_data, task), model=hidden)
+    found = evaluate(result, original=plain, data=class_data, retrained=hidden, relearn=False)
+    assert found.avg_gap == 0.0
+    assert (found.verdict.status, found.verdict.codes) == ("fail", [Code.SAME_WEIGHTS])

@@ -27,7 +27,7 @@ def test_a_good_run_passes_with_numbers() -> None:
     for part in ("93.0 %", "91.0 %", "2.0 points", "89.0 %", "1.00 points", "5.00"):
         assert part in text
     assert verdict.reasons[-1] == NOT_A_PROOF
-    assert len(verdict.reasons) == 4
+    assert len(verdict.reasons) == 6
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,81 @@ def test_missing_scores_are_named_unless_something_failed() -> None:
 
 def test_codes_and_criteria_say_what_the_sentences_say() -> None:
     good = judge(three(make(93, 89)), 1.0, 5.0, 0.3)
-    assert good.codes == [Code.FORGET_ACCURACY, Code.TEST_ACCURACY, Code.AVERAGE_GAP]
-    forget, test, gap = good.criteria
+    names = ["forget-accuracy", "test-accuracy", "retain-accuracy", "membership", "average-gap"]
+    assert good.codes == names
+    forget, test, *_, gap = good.criteria
     assert (forget.met, forget.value, forget.aim, forget.bound) == (True, 93.0, 91.0, 5.0)
     assert (test.met, gap.met, gap.value, gap.bound) == (True, True, 1.0, 2.5)
     bad = judge(three(make(80, 89)), 1.0, 5.0, 0.3)
     assert bad.codes == [Code.FORGET_ACCURACY]
-    assert [one.met for one in bad.criteria] == [False, True, True]
+    assert [one.met for one in bad.criteria] == [False, True, True, True, True]
     weak = judge(three(make(92, 80)), 3.0, 0.5, None)
     assert weak.codes == [Code.TEST_ACCURACY, Code.TOO_WEAK]
     alone = {"original": ORIGINAL, "unlearned": make(92)}
     assert judge(alone, None, None, None).codes == [Code.NO_REFERENCE]
     assert judge(three(ORIGINAL), 5.0, 5.0, 0.3).codes == [Code.SAME_SCORES]
+
+
+def kept(value: float, mia: float | None = 10.0) -> Scores:
+    return make(92) | {"retain_accuracy": value, "mia": mia}
+
+
+@pytest.mark.parametrize(
+    ("unlearned", "code", "word"),
+    [
+        (kept(60), Code.RETAIN_ACCURACY, "Retain accuracy is 60.0 %, 39.0 points from the 99.0 %"),
+        (kept(95.9), Code.RETAIN_ACCURACY, "more than the 3 that are allowed"),
+        (kept(99, 88), Code.MEMBERSHIP, "is 88.0 %, 78.0 points from the 10.0 %"),
+        (kept(99, 20.1), Code.MEMBERSHIP, "more than the 10 that are allowed"),
+    ],
+)
+def test_damage_and_an_attack_that_answers_otherwise_fail(
+    unlearned: Scores, code: Code, word: str
+) -> None:
+    """Class-wise, the average gap alone lets both pass: the original is a hundred points away."""
+    verdict = judge(three(unlearned), 20.0, 80.0, 0.3)
+    assert (verdict.status, verdict.codes) == ("fail", [code])
+    assert word in verdict.reasons[0]
+
+
+def test_better_on_what_is_kept_is_no_fault() -> None:
+    scores = three(kept(99.9))
+    scores["retrained"] = RETRAINED | {"retain_accuracy": 90.0}
+    verdict = judge(scores, 1.0, 5.0, 0.3)
+    assert verdict.status == "pass"
+    assert "Retain accuracy is 99.9 %, above the 90.0 %" in verdict.reasons[2]
+
+
+@pytest.mark.parametrize(
+    ("mia", "again", "size", "met"),
+    [
+        (20.0, None, None, True),
+        (21.0, None, None, False),
+        (21.0, 11.5, None, True),  # two retrained models differ by 1.5
+        (35.0, None, 16, True),  # 10 + 2 * sqrt(10 * 90 / 16) = 25
+        (35.1, None, 16, False),
+    ],
+)
+def test_chance_is_left_to_the_attack(
+    mia: float, again: float | None, size: int | None, met: bool
+) -> None:
+    scores = three(make(92, mia=mia))
+    if again is not None:
+        scores["retrained_again"] = make(91, mia=again)
+    found = judge(scores, 1.0, 5.0, 0.3, forget_size=size)
+    assert [one.met for one in found.criteria if one.code == Code.MEMBERSHIP] == [met]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_an_attack_that_learns_nothing_is_no_criterion(side: int) -> None:
+    scores = three(make(92))
+    scores["unlearned" if side else "retrained"]["mia"] = None
+    found = judge(scores, 1.0, 5.0, 0.3)
+    assert found.status == "pass"
+    assert Code.MEMBERSHIP not in found.codes
+
+
+def test_the_weights_of_the_original_fail_whatever_is_answered() -> None:
+    found = judge(three(make(91)), 0.1, 5.0, 0.3, same_weights=True)
+    assert (found.status, found.codes) == ("fail", [Code.SAME_WEIGHTS])
+    assert found.reasons[0].startswith("No weight changed")

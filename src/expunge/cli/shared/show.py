@@ -79,7 +79,8 @@ def _time(seconds: float | None) -> str:
 
 def summary(record: "Record", folder: Path) -> None:
     """Verdict, scores, distance to retraining, cost, and where the report is."""
-    print(f"Verdict: {record.verdict.status}. {' '.join(record.verdict.reasons)}\n")
+    told = " ".join([*record.verdict.remarks, *record.verdict.reasons])
+    print(f"Verdict: {record.verdict.status}. {told}\n")
     if counts := record.request.counts():
         print(f"{counts}\n")
     found = record.scores

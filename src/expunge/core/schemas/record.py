@@ -188,12 +188,16 @@ class Criterion(Strict):
 
 
 class Verdict(Strict):
-    """One word, the codes of what decided it, and the sentences made from them."""
+    """One word, the codes of what decided it, and the sentences made from them.
+
+    ``remarks`` say by what else the model could be told from a retrained one.
+    """
 
     status: Status = "cannot tell"
     codes: list[str] = Field(default_factory=list)
     criteria: list[Criterion] = Field(default_factory=list)
     reasons: list[str] = Field(default_factory=list)
+    remarks: list[str] = Field(default_factory=list)
 
 
 class Record(JsonFile):
@@ -248,7 +252,7 @@ class Record(JsonFile):
             + "</tr>"
             for role, scores in self.scores.items()
         )
-        reasons = escape(" ".join(self.verdict.reasons))
+        reasons = escape(" ".join([*self.verdict.remarks, *self.verdict.reasons]))
         verdict = f"<p><b>{escape(self.verdict.status)}</b>. {reasons}</p>"
         return f"{verdict}<table><tr><th></th>{head}</tr>{rows}</table>"
 

@@ -71,6 +71,11 @@ class GapBar:
     width: float
 
 
+def _reasons(record: Record) -> list[str]:
+    told = [*record.verdict.remarks, *record.verdict.reasons][:MOST_LINES]
+    return [clip(text, 1000) for text in told if text != EVIDENCE]
+
+
 def build(record: Record) -> dict[str, Any]:
     """Everything the templates need, by name."""
     name, told = verdict(record)
@@ -80,9 +85,7 @@ def build(record: Record) -> dict[str, Any]:
         "headline": headline(record),
         "asked": asked(record),
         "verdict": {"status": record.verdict.status, "name": name, "sentence": told},
-        "reasons": [
-            clip(text, 1000) for text in record.verdict.reasons[:MOST_LINES] if text != EVIDENCE
-        ],
+        "reasons": _reasons(record),
         "all_warnings": len(record.warnings),
         "warnings": [clip(sentence(one.text), 1000) for one in record.warnings[:MOST_LINES]],
         "tiles": tiles(record),

@@ -275,6 +275,11 @@ VERDICTS = {
 def verdict(record: Record) -> tuple[str, str]:
     """The verdict's name and its one plain sentence."""
     name, sentence = VERDICTS[record.verdict.status]
+    if record.verdict.status == "pass" and record.verdict.remarks:
+        sentence = (
+            "By its answers the unlearned model behaves like one that never saw the {records}; "
+            "in another way it can be told apart."
+        )
     return name, sentence.format(records=plural(_found(record), "record"))
 
 
