@@ -11,6 +11,7 @@ class Code(StrEnum):
     NO_RELEARN_CURVE = "no-relearn-curve"
     UNUSED_DATA = "unused-data"
     COPIES = "copies"
+    NOT_PUSHED = "not-pushed"
     OTHER = "other"
     # Why a verdict is what it is, apart from its criteria.
     SAME_SCORES = "same-scores"

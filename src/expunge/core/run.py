@@ -47,6 +47,7 @@ class Run:
         self.device = torch.device(device)
         self.history: list[dict[str, Any]] = []
         self.decisions: dict[str, dict[str, Any]] = {}
+        self.notices: dict[str, str] = {}
         self._store = store
         self._on_log = on_log
         self._every = checkpoint_seconds
@@ -170,6 +171,12 @@ class Run:
         self.history.append(row)
         if self._on_log:
             self._on_log(row)
+
+    def warn(self, code: str, text: str | None) -> None:
+        """Put a warning into the record, or with None take back what was said under its code."""
+        self.notices.pop(code, None)
+        if text is not None:
+            self.notices[code] = text
 
     def decide(self, name: str, value: Any, reason: str) -> None:
         """Put a choice that the method made by itself, and why, into the record."""

@@ -142,7 +142,10 @@ def unlearn(
         health={"before": before, "after": after},
         decisions=run.decisions,
         history=run.history,
-        warnings=[] if has_changed(before, after) else [unchanged_notice(before, after)],
+        warnings=[
+            *(Notice(code=code, text=text) for code, text in run.notices.items()),
+            *([] if has_changed(before, after) else [unchanged_notice(before, after)]),
+        ],
     )
 
 

@@ -5,6 +5,7 @@ a capability by having its members; those that pass calls on to another object m
 them, since ``isinstance`` does not see what ``__getattr__`` would find (Python 3.12 and later).
 """
 
+from .data import AugmentedSet as AugmentedSet
 from .data import BatchedSet as BatchedSet
 from .data import ComparedSet as ComparedSet
 from .data import DivisibleSet as DivisibleSet

@@ -123,6 +123,17 @@ class RenormalisedSet(Protocol):
 
 
 @runtime_checkable
+class AugmentedSet(Protocol):
+    """A set that varies its samples in a way that other sets can be given, too."""
+
+    augmentation: Any
+
+    def with_augmentation(self, augmentation: Any) -> Self:
+        """The same samples, varied in another way."""
+        ...
+
+
+@runtime_checkable
 class MovableSet(Protocol):
     """A fast set that lives on one device and can move to another."""
 

@@ -1,12 +1,16 @@
 """Step 2 of Scissorhands: descend on D_r without learning D_f again (Eq. 3 to 5)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...core.capabilities import bounded_loss
+from ...core.capabilities import AugmentedSet, bounded_loss
+from ...core.codes import Code
 from ...core.data import UnlearningData
 from ...core.run import Run
 from ...core.task import Batch, Bounded, Task
@@ -16,7 +20,12 @@ from .gate import Gate
 from .options import Options
 from .plan import Plan
 
+_STEADY = 64  # samples of D_f in a step below which norms use their running statistics
 _CHANCE = 2.0  # standard errors of a mean that may be chance
+_NOT_PUSHED = (
+    "D_f was fitted no better than held-out data from the start, so that no step pushed it; do not "
+    "trust that where its labels are wrong, or where it is of another kind than the held-out data"
+)
 _RISE = 0.1  # share of the steps in which a one-cycle schedule rises
 
 
@@ -36,12 +45,15 @@ class Repair:
         self._state: dict[str, Any] = {}
         size = fitting_batch(options.batch_size, data.retain, plan.batch)
         forget_size = min(size, len(data.forget))
+        self._steady = plan.constraint == "held-out" and forget_size < _STEADY
         self._retain = run.batches(f"retain{suffix}", data.retain, size)
         self._forget = run.batches(f"forget{suffix}", data.forget, forget_size)
         if plan.constraint == "held-out":
             # A quarter of the batch is enough: the running mean smooths what is left.
-            held = min(max(1, forget_size // 4), len(data.validation))
-            self._held_out = run.batches(f"held-out{suffix}", data.validation, held)
+            least = _STEADY // 2 if self._steady else 1
+            held = min(max(least, forget_size // 4), len(data.validation))
+            unseen = _varied_alike(data.validation, data.forget)
+            self._held_out = run.batches(f"held-out{suffix}", unseen, held)
             self._gate = Gate(self._state, len(data.validation))
         if plan.constraint == "published":
             anchor = min(size, len(data.forget))
@@ -67,14 +79,13 @@ class Repair:
         rows = [row for row in self._run.history if row["stage"] == stage]
         opened = sum(row.get("active", 0.0) > 0 for row in rows)
         bound = sum(row.get("v", 0.0) > 0 for row in rows)
-        reason = "steps of repair in which L_f entered the objective (Eq. 3)"
-        if not opened and self._plan.constraint == "held-out":
-            reason = (
-                "D_f was fitted no better than held-out data from the start, so that nothing was "
-                "pushed; do not trust that where its labels are wrong, or where it is of another "
-                "kind than the held-out data"
-            )
-        self._run.decide("constraint_open", f"{opened} of {len(rows)} steps", reason)
+        idle = not opened and self._plan.constraint == "held-out"
+        self._run.warn(Code.NOT_PUSHED, _NOT_PUSHED if idle else None)
+        self._run.decide(
+            "constraint_open",
+            f"{opened} of {len(rows)} steps",
+            "steps of repair in which L_f entered the objective (Eq. 3)",
+        )
         self._run.decide(
             "projection_bound",
             f"{bound} of {len(rows)} steps",
@@ -105,7 +116,7 @@ class Repair:
         if kind == "published":
             return self._published(model, step)
         row: dict[str, float] = {}
-        with frozen_statistics(model):
+        with frozen_statistics(model), _norms(model, steady=self._steady):
             if kind == "held-out":  # first, while no graph of the forget pass takes memory
                 with torch.no_grad():
                     held = self._task.loss(model, self._held_out[step])
@@ -211,6 +222,31 @@ class Repair:
         share = min((step + 1) / rise, (total - step) / max(1, total - rise))
         for group in self._descent.optimizer.param_groups:
             group["lr"] = self._plan.lr * min(1.0, share)
+
+
+def _varied_alike(dataset: Any, other: Any) -> Any:
+    """The set, augmented as the other one is: losses under different variations tell nothing."""
+    both = isinstance(dataset, AugmentedSet) and isinstance(other, AugmentedSet)
+    if not both or dataset.augmentation == other.augmentation:
+        return dataset
+    return dataset.with_augmentation(other.augmentation)
+
+
+@contextmanager
+def _norms(model: nn.Module, *, steady: bool) -> Iterator[None]:
+    """Inside, BatchNorm uses its running statistics, if ``steady``.
+
+    Those of a few samples depend on how many there are, and so would the loss that D_f and
+    held-out data are compared by.
+    """
+    norms = [one for one in model.modules() if isinstance(one, _BatchNorm) and one.training]
+    for norm in norms if steady else ():
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm in norms if steady else ():
+            norm.train()
 
 
 def _places(model: nn.Module, pattern: str | None) -> list[int]:
