@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Subset
 from .capabilities.data import DivisibleSet, TableSet, format_of, makes_batches
 from .errors import DataError, SampleError
 from .items import collated
-from .storage.overlap import equal_inputs, shared_views
+from .storage.overlap import EqualInputs, shared_views
 
 
 class Split(StrEnum):
@@ -202,6 +202,7 @@ def _check_disjoint(data: UnlearningData, divided: bool) -> None:
             recur by nature: they are then not compared by their bytes.
     """
     names = [field.name for field in fields(data) if getattr(data, field.name) is not None]
+    inputs = EqualInputs()
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
             if (one, other) == ("validation", "test"):
@@ -209,7 +210,7 @@ def _check_disjoint(data: UnlearningData, divided: bool) -> None:
             sets = getattr(data, one), getattr(data, other)
             count = shared_views(*sets)
             if count is None and not (divided and other == Split.RETAIN):
-                _compare(one, other, *sets)
+                _compare(one, other, inputs.count(*sets), *map(len, sets))
             elif count:
                 raise DataError(
                     f"{count} samples are in the {one} set and in the {other} set; divide the "
@@ -217,16 +218,15 @@ def _check_disjoint(data: UnlearningData, divided: bool) -> None:
                 )
 
 
-def _compare(one: str, other: str, first: Any, second: Any) -> None:
+def _compare(one: str, other: str, count: int, first: int, second: int) -> None:
     """Raise if all that is to be forgotten stays elsewhere; warn where half of a set recurs."""
-    count = equal_inputs(first, second)
-    if (one, other) == ("forget", "retain") and count == len(first):
+    if (one, other) == ("forget", "retain") and count == first:
         raise DataError(
             f"all {count} samples of the forget set are in the retain set as well, judged by "
             "their bytes: a model that keeps learning from them forgets nothing; divide the "
             "training set with UnlearningData.split"
         )
-    if count and 2 * count >= min(len(first), len(second)):  # fewer recur by nature
+    if count and 2 * count >= min(first, second):  # fewer recur by nature
         warnings.warn(
             f"{count} inputs of the {one} set are, byte for byte, in the {other} set",
             stacklevel=6,

@@ -22,18 +22,30 @@ def shared_views(one: Any, other: Any) -> int | None:
                & set(range(len(second)) if places is None else places))  # fmt: skip
 
 
-def equal_inputs(one: Any, other: Any) -> int:
-    """How many samples of either set, the smaller count, have an equal input in the other.
+class EqualInputs:
+    """Compares sets by the bytes of their inputs, each set read once.
 
-    Inputs are compared by their bytes. Passed over (0) are sets that cannot tell them quickly and
-    hold more than 2,000 samples, which would cost more to read than the answer is worth, and sets
-    that repeat themselves, such as tables of few values, where an equal row is another person's.
+    Passed over are sets that cannot tell them quickly and hold more than 2,000 samples, which would
+    cost more to read than the answer is worth, and sets that repeat themselves, such as tables
+    of few values, where an equal row is another person's.
     """
-    first, second = _digests(one), _digests(other)
-    if not (first and second and _differ(first) and _differ(second)):
-        return 0
-    common = (set(first) & set(second)) - {None}
-    return min(sum(digest in common for digest in found) for found in (first, second))
+
+    def __init__(self) -> None:
+        self._known: dict[int, list[bytes | None] | None] = {}
+
+    def count(self, one: Any, other: Any) -> int:
+        """How many samples have an equal in the other set; of the two numbers the smaller."""
+        first, second = self._of(one), self._of(other)
+        if first is None or second is None:
+            return 0
+        common = (set(first) & set(second)) - {None}
+        return min(sum(digest in common for digest in found) for found in (first, second))
+
+    def _of(self, dataset: Any) -> list[bytes | None] | None:
+        if id(dataset) not in self._known:
+            found = _digests(dataset)
+            self._known[id(dataset)] = found if found and _differ(found) else None
+        return self._known[id(dataset)]
 
 
 def _differ(digests: list[bytes | None]) -> bool:
