@@ -10,8 +10,9 @@ from expunge import forecast, forecast_bench
 from expunge.bench import parse_bench, run_bench
 from expunge.cli import main
 from expunge.core import InputError
+from expunge.runs import prepare
 from expunge.runs.forecasts.probe import Probe
-from expunge.runs.forecasts.run import advice
+from expunge.runs.forecasts.run import advice, relearn_seconds
 
 
 def test_a_small_run_is_tried_to_its_end(make_config) -> None:
@@ -23,6 +24,21 @@ def test_a_small_run_is_tried_to_its_end(make_config) -> None:
     assert found["passes"] == 3
     assert 0 < found["retrain"] < parts["original"]
     assert found["advice"].startswith(("The method costs", "Retrain instead"))
+
+
+def test_relearning_costs_its_steps_and_its_looks(make_config) -> None:
+    """By hand: 12 steps of as many samples as fit, at three forward passes each, and five looks."""
+    setting = prepare(make_config("evaluation.relearn=true"))
+    forget, retain = len(setting.data.forget), len(setting.data.retain)
+    assert (forget, retain) == (27, 243)
+    scale = min(1.0, forget / 64, retain / 448)
+    samples = int(64 * scale) + int(448 * scale)
+    assert relearn_seconds(setting, 2.0) == 2.0 * (3 * samples * 12 + forget * 5)
+    plain, relearnt = (
+        forecast(make_config(f"evaluation.relearn={word}"), seconds=3)["seconds"]["evaluation"]
+        for word in ("false", "true")
+    )
+    assert relearnt > 2 * plain
 
 
 def test_a_long_run_is_extrapolated(make_config) -> None:

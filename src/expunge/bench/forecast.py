@@ -8,7 +8,7 @@ from typing import Any
 from ..config import Config
 from ..core.run import Log
 from ..runs.forecasts.probe import FORECAST_SCHEMA
-from ..runs.forecasts.run import forward_seconds, method_seconds, training_seconds
+from ..runs.forecasts.run import forward_seconds, method_seconds, relearn_seconds, training_seconds
 from ..runs.models import RunOptions, Training
 from ..runs.settings.samples import SampleSetting
 from ..runs.store import Store, is_store
@@ -23,8 +23,8 @@ def forecast_bench(
     """Say what a bench has still to compute and how long that takes one after the other.
 
     Training is tried once per data set and model, each method once per scenario, on an untrained
-    model; trials of tuning count as often as they are budgeted. Relearning is not seen. Benches of
-    generators are counted, not timed: their judge would have to be trained for that.
+    model; trials of tuning count as often as they are budgeted. Benches of generators are counted,
+    not timed: their judge would have to be trained for that.
 
     Args:
         plan: From ``load_bench``.
@@ -85,7 +85,10 @@ class _Trials:
             for job in jobs:
                 parts["training"] = _plus(parts["training"], self._trainings(job))
             setting = self._setting(jobs[0])
-            one = forward_seconds(setting, setting.untrained()) * sum(setting.data.sizes().values())
+            forward = forward_seconds(setting, setting.untrained())
+            one = forward * sum(setting.data.sizes().values())
+            if self._plan.evaluation.relearn:
+                one += relearn_seconds(setting, forward)
             parts["evaluation"] = _plus(parts["evaluation"], one * len(jobs))
         known = [value for value in parts.values() if value is not None]
         parts["in all"] = sum(known) if len(known) == len(parts) else None

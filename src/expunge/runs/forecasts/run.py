@@ -11,6 +11,7 @@ from ...core.data import fetch
 from ...core.memory import PeakMemory
 from ...core.precision import with_precision
 from ...core.unlearn import unlearn
+from ...evaluation.relearn import MEASURED_SAMPLES, Relearning
 from ...training import train
 from ..prepare import prepare
 from ..settings.samples import SampleSetting
@@ -24,7 +25,7 @@ def forecast_run(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
 
     Training, the method and the evaluation are each tried for a third of ``seconds``, on an
     untrained model unless weights are given, and what is missing is extrapolated. A method that
-    stops by itself may take less; later stages of a method and relearning are not seen.
+    stops by itself may take less; later stages of a method are not seen.
 
     Args:
         config: From ``load_config``.
@@ -46,11 +47,14 @@ def forecast_run(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
         method = method_seconds(setting, start, seconds / 3)
         forward = forward_seconds(setting, start)
     models = 3 + config.reference.retrain
+    evaluation = forward * sum(setting.data.sizes().values()) * models
+    if config.evaluation.relearn:  # of a second reference there is no curve, of an untrained net is
+        evaluation += relearn_seconds(setting, forward) * (3 + min(1, config.reference.retrain))
     parts = {
         "original": one if setting.loaded.given is None else 0.0,
         "references": _times(one, share * config.reference.retrain),
         "method": method,
-        "evaluation": forward * sum(setting.data.sizes().values()) * models,
+        "evaluation": evaluation,
     }
     known = [value for value in parts.values() if value is not None]
     retrain = _times(one, share)
@@ -103,6 +107,14 @@ def forward_seconds(setting: SampleSetting, model: nn.Module) -> float:
         began = time.perf_counter()
         task.loss(model, fetch(dataset, rows, device=setting.device)).sum().item()
     return (time.perf_counter() - began) / len(rows)
+
+
+def relearn_seconds(setting: SampleSetting, forward: float) -> float:
+    """Of one relearn curve; a training step on a sample takes three times its forward pass."""
+    protocol = Relearning()
+    trained = 3 * sum(protocol.sizes(setting.data)) * protocol.steps[-1]
+    measured = min(MEASURED_SAMPLES, len(setting.data.forget)) * len(protocol.steps)
+    return forward * (trained + measured)
 
 
 def _times(value: float | None, factor: float) -> float | None:
