@@ -57,6 +57,8 @@ def test_a_run_leaves_its_files_and_nothing_else(finished) -> None:
     assert set(record.scores) == {"original", "unlearned", "retrained", "retrained_again"}
     assert record.floor is not None
     assert record.cost.retrain_recipe == "quick, epochs = 3"
+    assert record.cost.retrain_samples == 3 * 243  # three passes over D_r
+    assert record.cost.rte_samples == record.cost.samples_read / (3 * 243)
     assert record.cost.rte == pytest.approx(record.cost.seconds / record.cost.retrain_seconds)
     assert record.request.spec == {"kind": "random", "fraction": 0.1, "seed": 0}
 

@@ -230,4 +230,6 @@ def _cost(result: Unlearned, facts: Facts) -> Cost:
         train_seconds=facts.train_seconds,
         peak_memory_bytes=None if memory is None else int(memory),
         samples_read=None if read is None else int(read),
+        retrain_samples=facts.retrain_samples,
+        rte_samples=run_time_efficiency(read or 0, facts.retrain_samples),
     )

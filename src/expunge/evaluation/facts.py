@@ -30,6 +30,7 @@ class Facts:
         canaries: True label of each sample of D_f that was planted with a wrong one, -1 of
             all others, int64 (N,).
         notices: What else a reader of the record should know.
+        retrain_samples: How many samples that training read, counted again at each pass.
     """
 
     request: Request = field(default_factory=Request)
@@ -43,11 +44,12 @@ class Facts:
     command: str | None = None
     canaries: Tensor | None = None
     notices: Sequence[Notice] = ()
+    retrain_samples: int | None = None
 
 
 _NAMES = [one.name for one in fields(Facts)]
 # Arguments of ``evaluate`` before these facts were one object.
-_FORMER = (*_NAMES[1:-2], "request", "digest")
+_FORMER = (*_NAMES[1:-3], "request", "digest")
 
 
 def facts_from(facts: Facts | None, former: Mapping[str, Any]) -> Facts:

@@ -96,6 +96,8 @@ def summary(record: "Record", folder: Path) -> None:
             f"{_percent(record.original_gap)} before{floor}."
         )
     share = "" if record.cost.rte is None else f", {100 * record.cost.rte:.1f} % of retraining"
+    if record.cost.rte is not None and (read := record.cost.rte_samples) is not None:
+        share += f" ({100 * read:.1f} % in samples read)"
     print(f"Unlearning took {record.cost.seconds or 0.0:.1f} s{share}.")
     for warning in record.warnings:
         print(f"Warning: {warning.text}")

@@ -76,7 +76,11 @@ class MethodInfo(Strict):
 
 
 class Cost(Strict):
-    """What it took. ``rte`` = seconds / retrain_seconds; ``retrain_recipe`` names how."""
+    """What it took. ``rte`` = seconds / retrain_seconds; ``retrain_recipe`` names how.
+
+    ``rte_samples`` = samples_read / retrain_samples is the same in samples that went through the
+    model: it does not depend on what else the machine does, and counts a forward pass like a step.
+    """
 
     seconds: float | None = None
     retrain_seconds: float | None = None
@@ -85,6 +89,8 @@ class Cost(Strict):
     train_seconds: float | None = None
     peak_memory_bytes: int | None = None
     samples_read: int | None = None
+    retrain_samples: int | None = None
+    rte_samples: float | None = None
 
 
 class Relearn(Strict):

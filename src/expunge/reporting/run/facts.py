@@ -95,6 +95,13 @@ def cost(record: Record) -> list[Fact]:
             lambda value: number(value, 3),
             "measured against that recipe; below 1 is faster",
         ),
+        _fact(
+            record,
+            "RTE in samples read",
+            "rte_samples",
+            lambda value: number(value, 3),
+            "the same whatever else the machine does; a forward pass counts like a step",
+        ),
         _fact(record, "Training the original", "train_seconds", seconds),
         _fact(record, "Peak memory", "peak_memory_bytes", size),
         _fact(record, "Samples read", "samples_read", count, "each pass counts them again"),

@@ -11,6 +11,7 @@ MISSING = {
     "gap": "it takes accuracies and a membership attack on forget, retain and test sets",
     "retrain_seconds": f"no retraining was timed; {RETRAIN}",
     "rte": f"it takes the time of a retraining; {RETRAIN}",
+    "rte_samples": f"it takes the recipe of a retraining; {RETRAIN}",
     "retrain_recipe": f"there was no retraining; {RETRAIN}",
     "train_seconds": "the original model was not trained in this run",
     "peak_memory_bytes": "it was not measured on this device",

@@ -186,7 +186,7 @@ class SampleSetting:
         facts: Mapping[str, Any],
     ) -> Record:
         """All models measured one after the other, compared, and judged; see ``Setting``."""
-        config = self.config
+        config, passes = self.config, 0.0 if self.recipe is None else self.recipe.passes
         seconds = [one.seconds for one in references if one.seconds is not None]
         told = Facts(
             request=self.request.model_copy(update={"commitment": facts.get("commitment")}),
@@ -197,6 +197,7 @@ class SampleSetting:
             train_seconds=original.seconds,
             retrain_seconds=sum(seconds) / len(seconds) if seconds else None,
             retrain_recipe=config.recipe_name() if references else None,
+            retrain_samples=round(passes * len(self.data.retain)) if references else None,
             command=facts.get("command"),
             canaries=self._canaries(),
             notices=self.notices,
@@ -292,8 +293,7 @@ class SampleSetting:
 
     def _canaries(self) -> Tensor | None:
         """True labels of the canaries in D_f, -1 of its other samples; None without canaries."""
-        planted = self.bundle.canaries
-        if planted is None:
+        if (planted := self.bundle.canaries) is None:
             return None
         true = torch.full((len(self.bundle.train),), -1)
         true[planted.positions] = planted.true
