@@ -297,7 +297,7 @@ FAULTS = [
     Fault("gate forgets D_r", the_gate, "methods.scissorhands.gate",
           'self._state.get("retain", 0.0)', "0.0"),
     Fault("gate reads the test set", the_sets_that_are_read, REPAIR,
-          '(f"held-out{suffix}", data.validation, held)', '(f"held-out{suffix}", data.test, 1)'),
+          "_varied_alike(data.validation, data.forget)", "data.test"),
     Fault("ceiling dropped", the_ceiling, REPAIR, "losses = losses.clamp(max=ceiling)", "pass"),
     Fault("L_f descended", the_step_of_the_paper, REPAIR,
           "alpha=-self._plan.forget_weight", "alpha=self._plan.forget_weight"),
