@@ -315,7 +315,7 @@ FAULTS = [
     Fault("sign of the log odds", the_log_odds, "kernels.losses",
           "bounded + torch.log", "bounded - torch.log"),
     Fault("RTE inverted", the_efficiency, "metrics.cost",
-          "seconds / retrain_seconds if", "retrain_seconds / seconds if"),
+          "spent / retrain if", "retrain / spent if"),
     Fault("gap without modulus", the_gap, "metrics.gap", "abs(one - other)", "(one - other)"),
     Fault("members and others swapped", the_attack, "metrics.membership.svc",
           "np.ones(len(inside)), np.zeros(len(outside))",
