@@ -168,8 +168,8 @@ def _kept(one: Scores, other: Scores) -> Criterion:
 def _attacked(
     one: Scores, other: Scores, again: Scores | None, size: int | None
 ) -> list[Criterion]:
-    """Whether the membership attack answers alike; nothing where it learns nothing."""
-    if one.get("mia") is None or (aim := other.get("mia")) is None:
+    """Whether the membership attack answers alike; nothing where it learns nothing of retrained."""
+    if (aim := other.get("mia")) is None:
         return []
     second = None if again is None else again.get("mia")
     spread = 0.0 if second is None else abs(aim - second)

@@ -22,13 +22,14 @@ def average_gap(
 
     Returns:
         Points, in [0, 100]; None if one of them is missing on either side, because a mean of
-        fewer cannot be compared with other gaps. The attack alone may be missing: where it learns
-        nothing of a model (see ``membership_svc``), the mean is that of the others.
+        fewer cannot be compared with other gaps. Where the attack learns nothing of the reference
+        (see ``membership_svc``), the mean is that of the others, for all models alike; a model
+        that the attack learns nothing of does not get rid of the term so.
     """
-    pairs = [(scores.get(name), reference.get(name)) for name in names]
+    asked = [name for name in names if name != _ATTACK or reference.get(_ATTACK) is not None]
+    pairs = [(scores.get(name), reference.get(name)) for name in asked]
     known = [abs(one - other) for one, other in pairs if one is not None and other is not None]
-    absent = {name for name, pair in zip(names, pairs, strict=True) if None in pair}
-    return sum(known) / len(known) if known and absent <= {_ATTACK} else None
+    return sum(known) / len(pairs) if known and len(known) == len(pairs) else None
 
 
 def mean_scores(references: Sequence[Scores]) -> Scores:

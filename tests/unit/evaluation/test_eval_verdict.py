@@ -129,7 +129,10 @@ def test_missing_scores_are_named_unless_something_failed() -> None:
     verdict = judge(three(holed), None, None, None)
     assert verdict.status == "cannot tell"
     assert verdict.reasons[0].startswith("Test accuracy is not known")
-    assert "average gap to retrained is not known" in verdict.reasons[1]
+    assert verdict.reasons[1].startswith(
+        "What the membership attack takes for unseen of the forget"
+    )
+    assert "average gap to retrained is not known" in verdict.reasons[2]
     bad = make(50) | {"test_accuracy": None}
     assert judge(three(bad), None, None, None).status == "fail"
 
@@ -201,13 +204,18 @@ def test_chance_is_left_to_the_attack(
     assert [one.met for one in found.criteria if one.code == Code.MEMBERSHIP] == [met]
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_an_attack_that_learns_nothing_is_no_criterion(side: int) -> None:
+def test_an_attack_that_learns_nothing_of_retrained_is_no_criterion() -> None:
     scores = three(make(92))
-    scores["unlearned" if side else "retrained"]["mia"] = None
+    scores["retrained"] = RETRAINED | {"mia": None}
     found = judge(scores, 1.0, 5.0, 0.3)
     assert found.status == "pass"
     assert Code.MEMBERSHIP not in found.codes
+
+
+def test_a_model_that_the_attack_learns_nothing_of_does_not_pass_by_that() -> None:
+    found = judge(three(make(92) | {"mia": None}), None, 5.0, 0.3)
+    assert found.status == "cannot tell"
+    assert found.codes == [Code.MEMBERSHIP, Code.AVERAGE_GAP]
 
 
 def test_the_weights_of_the_original_fail_whatever_is_answered() -> None:
