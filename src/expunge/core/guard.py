@@ -10,12 +10,15 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from .arguments import check_layers
+from .capabilities import ChecksModel
 from .codes import Code
 from .data import Split, UnlearningData, fetch, located
 from .errors import GuardError, ModelError
 from .hyperparameters import Count, Positive, validated
 from .schemas.record import Notice
 from .task import Task
+
+_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,21 @@ def first_non_finite(model: nn.Module) -> str | None:
         if isinstance(tensor, torch.Tensor) and not bool(torch.isfinite(tensor).all()):
             return name
     return None
+
+
+def check_outputs(
+    model: nn.Module, task: Task, dataset: Any, device: torch.device, name: str
+) -> None:
+    """Show a task that checks models up to eight samples of the set called ``name``.
+
+    Raises:
+        ModelError: If the outputs are not what the task takes them for.
+    """
+    if isinstance(task, ChecksModel):
+        indices = torch.arange(min(_SHOWN, len(dataset)))
+        batch = fetch(dataset, indices, device=device)
+        with located(name, indices):
+            task.check_model(model, batch)
 
 
 @torch.no_grad()

@@ -11,14 +11,15 @@ import torch
 from torch import nn
 
 from .arguments import check_arguments, check_seed, copy_of, device_of
-from .capabilities import ChecksLabels, ChecksModel, ChecksSets, NamesLabels, lacking
-from .data import Split, UnlearningData, fetch, located
+from .capabilities import ChecksLabels, ChecksSets, NamesLabels, lacking
+from .data import Split, UnlearningData, fetch
 from .errors import DataError, InputError, ModelError
 from .guard import (
     Guard,
     Health,
     check_finite,
     check_model,
+    check_outputs,
     first_non_finite,
     has_changed,
     type_advice,
@@ -240,11 +241,7 @@ def _check_sets(model: nn.Module, data: UnlearningData, method: Method, task: Ta
                 raise ModelError(NO_GRAPH)
             if labels is None and NamesLabels in needs_of(method):
                 raise InputError(lacking(method.name, NamesLabels, task))
-        if isinstance(task, ChecksModel):
-            some = torch.arange(min(8, len(data.retain)))
-            shown = fetch(data.retain, some, device=device)
-            with located(Split.RETAIN, some):
-                task.check_model(model, shown)
+        check_outputs(model, task, data.retain, device, Split.RETAIN)
 
 
 def _identity(

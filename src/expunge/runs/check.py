@@ -4,12 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..config import Config
-from ..core.capabilities import ChecksModel
-from ..core.data import fetch
-from ..core.guard import probe
+from ..core.guard import check_outputs, probe
 from ..data.bundle import ids_of
 from ..data.requests.near_copies import near_copies
 from .folder import MEGABYTE, OutputFolder
@@ -67,10 +63,7 @@ def _accuracies(prepared: SampleSetting) -> dict[str, float] | None:
     if prepared.loaded.given is None:
         return None
     model = prepared.loaded.given().to(prepared.device).eval()
-    if isinstance(prepared.task, ChecksModel):
-        some = torch.arange(min(8, len(prepared.data.retain)))
-        batch = fetch(prepared.data.retain, some, device=prepared.device)
-        prepared.task.check_model(model, batch)
+    check_outputs(model, prepared.task, prepared.data.retain, prepared.device, "retain")
     sets = {"retain": prepared.data.retain, "test": prepared.data.test}
     found = {
         name: probe(model, prepared.task, dataset, _LOOKED_AT, prepared.device, name).accuracy

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..core.arguments import check_kind, check_module, check_seed, check_task, copy_of, device_of
-from ..core.capabilities import ChecksLabels, ChecksModel, ChecksSets
+from ..core.capabilities import ChecksLabels, ChecksSets
 from ..core.data import fetch
-from ..core.guard import check_finite, check_model
+from ..core.guard import check_finite, check_model, check_outputs
 from ..core.isolation import isolated_randomness
 from ..core.norms import steady_norms
 from ..core.precision import with_precision
@@ -111,11 +111,9 @@ def _check(model: nn.Module, dataset: Any, task: Task, device: torch.device) -> 
         task.check_labels(labels)
     if isinstance(task, ChecksSets):
         task.check_set(dataset, "training")
-    batch = fetch(dataset, torch.arange(min(8, len(dataset))), device=device)
     with torch.no_grad():
-        task.loss(model, batch)
-        if isinstance(task, ChecksModel):
-            task.check_model(model, batch)
+        task.loss(model, fetch(dataset, torch.arange(1), device=device))
+    check_outputs(model, task, dataset, device, "training")
 
 
 def fit(
