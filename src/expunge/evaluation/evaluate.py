@@ -231,5 +231,5 @@ def _cost(result: Unlearned, facts: Facts) -> Cost:
         peak_memory_bytes=None if memory is None else int(memory),
         samples_read=None if read is None else int(read),
         retrain_samples=facts.retrain_samples,
-        rte_samples=run_time_efficiency(read or 0, facts.retrain_samples),
+        rte_samples=None if read is None else run_time_efficiency(read, facts.retrain_samples),
     )
