@@ -65,15 +65,9 @@ def forbid_writing(command: Command, folder: Path, when: float) -> Struck:
 
 
 def limit_memory(command: Command, folder: Path, when: float) -> Struck:
-    """Address space ends a megabyte above what is in use, as by ``ulimit -v``.
-
-    From when the folder is there: before, it is Python and its libraries that are still loading,
-    and theirs are the messages.
-    """
+    """Address space ends a megabyte above what is in use, as by ``ulimit -v``."""
     started = command.start(folder)
-    while not folder.exists() and any(one.poll() is None for one in started):
-        time.sleep(0.05)
-    time.sleep(max(0.0, when - 1.0))
+    time.sleep(when)
     for process in started:
         try:
             pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
@@ -105,29 +99,32 @@ def strike(
         command.seconds = time.monotonic() - begun
     peace = command.left(peace_folder)
     assert peace, f"{name}: nothing to compare"
-    codes, bad = [], []
+    codes, bad, aborted = [], [], 0
     for number in range(times):
         folder = place / f"{name.replace(' ', '-')}-{number}"
         struck, relieve = hardship(command, folder, choose.uniform(1.0, 0.95 * command.seconds))
         relieve()
         codes += [code for code, _ in struck]
-        bad += [
-            f"{number}: {text[-400:]}"
-            for code, text in struck
-            if _is_crash(code, text) and not (name == "memory limit" and code in _ABORTED)
-        ]
+        aborted += sum(name == "memory limit" and code in _ABORTED for code, _ in struck)
+        bad += [f"{number}: {text[-400:]}" for code, text in struck if _is_crash(code, text, name)]
         ended = finish(command.start(folder, resume=True))
         bad += [f"{number}, again: {text[-400:]}" for code, text in ended if code]
         bad += [f"{number}: {one}" for one in problems(command, folder, peace)]
         shutil.rmtree(folder, ignore_errors=True)
     found = {"hardship": name, "times": times, "exit codes": sorted(codes), "problems": bad}
+    if name == "memory limit":
+        found["aborted"] = aborted
     print(json.dumps(found), flush=True)
     return found
 
 
-def _is_crash(code: int, text: str) -> bool:
-    """Whether a command ended otherwise than by doing its work or by a message and code 2."""
-    return code not in (0, 2) or "Traceback" in text or "unexpected" in text
+def _is_crash(code: int, text: str, hardship: str) -> bool:
+    """Whether a command ended otherwise than by doing its work or by a message and code 2.
+
+    Aborts of libraries at a memory limit are counted in a row of their own.
+    """
+    ended = code in (0, 2) or (hardship == "memory limit" and code in _ABORTED)
+    return not ended or "Traceback" in text or "unexpected" in text
 
 
 def two_in_one_folder(command: Command, place: Path, times: int) -> dict[str, Any]:
@@ -174,6 +171,11 @@ def main() -> int:
         Row(f"{one['hardship']}, {one['command']}: problems in {one['times']} strikes",
             len(one["problems"]), 0.0)
         for one in found
+    ]  # fmt: skip
+    rows += [
+        Row(f"{one['hardship']}, {one['command']}: processes that a library aborted, of "
+            f"{len(one['exit codes'])}", one["aborted"])
+        for one in found if "aborted" in one
     ]  # fmt: skip
     what = asked.only or "killed, full, forbidden, out of memory"
     return conclude(f"Hardships: {what}", rows, asked.save)
