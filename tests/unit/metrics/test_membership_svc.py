@@ -122,4 +122,4 @@ def test_a_hundred_thousand_samples_take_seconds() -> None:
     value = membership_svc(members, others, confidences(50_000, 2.7, 2, 7))
     assert value is not None
     assert 0 < value < 100
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 10

@@ -33,8 +33,7 @@ def membership_svc(
             far from M the machine answers what is more frequent, whatever it is asked.
         targets: Probabilities of the forgotten samples (D_f), shape (T,).
         groups: At least 2; None for the exact machine, whose time grows with the square of the
-            number of different values: 8 s for 10,000 + 10,000 of them, where 512 groups take
-            half a second.
+            number of different values.
 
     Returns:
         Percent of targets predicted as non-members, in [0, 100]. None if the attack has learnt
