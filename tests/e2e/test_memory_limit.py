@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from expunge.cli.shared import errors
 
+# What packages in Rust raise is no Exception.
+PANIC = "type('PanicException', (BaseException,), {'__module__': 'pyo3_runtime'})('no thread')"
 CODE = """
 import resource, sys
 from pathlib import Path
@@ -28,6 +31,8 @@ print(code, text)
     [
         ("SystemError('error return without exception set')", 1 << 20, "2 error: memory ran out"),
         ("ImportError('torch can only be initialized once')", 1 << 20, "2 error: memory ran out"),
+        (PANIC, 1 << 20, "2 error: memory ran out"),
+        (PANIC, 8 << 30, "1 error: unexpected PanicException"),
         ("SystemError('x')", 8 << 30, "1 error: unexpected SystemError"),
         ("ValueError('x')", 60 << 20, "1 error: unexpected ValueError"),
     ],
@@ -39,6 +44,23 @@ def test_a_process_without_room_says_so(error: str, room: int, told: str) -> Non
         capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.stdout.startswith(told), done.stderr[-500:]
+
+
+def test_a_panic_of_a_package_ends_in_a_message(capsys) -> None:
+    @errors.guarded
+    def panics() -> None:
+        raise type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})("no thread")
+
+    @errors.guarded
+    def ends() -> None:
+        raise GeneratorExit
+
+    with pytest.raises(typer.Exit) as ended:
+        panics()
+    assert ended.value.exit_code == 1
+    assert "unexpected PanicException: no thread" in capsys.readouterr().err
+    with pytest.raises(GeneratorExit):
+        ends()
 
 
 def test_no_limit_is_not_full() -> None:

@@ -54,8 +54,8 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             _say(f"error: {_text(error)}")
             raise typer.Exit(error.exit_code) from None
-        except Exception as error:
-            if DEBUG.get():
+        except BaseException as error:
+            if DEBUG.get() or not (isinstance(error, Exception) or _is_panic(error)):
                 raise
             text, code = _explained(error)
             _say(text)
@@ -64,7 +64,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def _explained(error: BaseException) -> tuple[str, int]:
     """What to say of an exception of somebody else, and with what code to end."""
     if _is_out_of_memory(error):
         return (
@@ -80,17 +80,23 @@ def _explained(error: Exception) -> tuple[str, int]:
     ), 1
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, also where nobody says so: an interpreter that gets none is lost.
 
     At a limit of the address space (``ulimit -v``) extensions fail without an exception, and
     packages cannot be loaded, not even the one that would judge the error.
     """
-    if isinstance(error, SystemError | ImportError) and _is_nearly_full():
+    is_lost = isinstance(error, SystemError | ImportError) or _is_panic(error)
+    if is_lost and _is_nearly_full():
         return True
     from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch
 
     return is_out_of_memory(error)
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether a package in Rust gave up: its exception is none of Python's ordinary ones."""
+    return type(error).__module__ == "pyo3_runtime"
 
 
 def _is_nearly_full() -> bool:
