@@ -8,11 +8,16 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from expunge import Bench, LatentSet
-from expunge.bench import Result
+from expunge import Bench, LatentSet, forecast_bench
+from expunge.bench import Result, load_bench, run_bench
 from expunge.bench.grid import Job
 from expunge.bench.worker import Worker
 from expunge.cli import main
+from expunge.models.diffusion import tiny_digits
+from expunge.runs.forecasts import generator
+from expunge.runs.forecasts.drawing import DrawingTime
+from expunge.runs.forecasts.generator import TrialScene
+from expunge.runs.prepare import setting_of
 from expunge.runs.settings import scenes
 from expunge.runs.settings.scene import denoiser_name
 from expunge.training import RECIPES
@@ -131,6 +136,54 @@ def test_it_computes_each_result_once(tmp_path: Path, capsys: pytest.CaptureFixt
         assert main([*words, "--known", str(tmp_path / "out" / "bench.json")]) == 0
     told = Bench.load(tmp_path / "out" / "bench.json")
     assert told.results == found.results
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_dry_run_times_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "digits.toml").write_text(CONFIG)
+    diverging = forecast_bench(load_bench(tmp_path / "digits.toml"), store=tmp_path / "store")
+    assert diverging["seconds"]["methods"] is diverging["seconds"]["in all"] is None
+    (tmp_path / "digits.toml").write_text(CONFIG.replace("1e6", "1e-4"))
+    plan = load_bench(tmp_path / "digits.toml")
+    before = forecast_bench(plan, store=tmp_path / "store", seconds=1)
+    assert before["missing"] == {"original": 2, "retrained": 1, "unlearned": 2}
+    assert before["trainings"] == 2
+    parts = before["seconds"]
+    assert list(parts) == ["latents", "judge", "training", "methods", "evaluation", "in all"]
+    assert parts["latents"] == 0.0
+    assert min(parts[name] for name in list(parts)[1:]) > 0
+    assert parts["in all"] == pytest.approx(sum(parts[name] for name in list(parts)[:5]))
+    assert [path.name for path in tmp_path.iterdir()] == ["digits.toml"]
+
+    run_bench(plan, tmp_path / "out", store=tmp_path / "store")
+    again = load_bench(tmp_path / "digits.toml", ["words=['seven', 'two']"])
+    after = forecast_bench(again, store=tmp_path / "store", seconds=1)
+    assert (after["known"], after["planned"], after["trainings"]) == (5, 8, 1)
+    assert after["missing"] == {"retrained": 1, "unlearned": 2}
+    assert after["seconds"]["judge"] == 0.0
+    assert 0 < after["seconds"]["training"] < parts["training"]
+    done = forecast_bench(plan, store=tmp_path / "store", seconds=1)
+    assert (done["missing"], done["trainings"], done["seconds"]["in all"]) == ({}, 0, 0.0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_judging_costs_grows_with_what_is_drawn(tmp_path: Path) -> None:
+    """By hand, with a second for each image and none for passes: images that a bench draws."""
+    (tmp_path / "digits.toml").write_text(CONFIG)
+
+    def images(*changes: str) -> float:
+        plan = load_bench(tmp_path / "digits.toml", list(changes))
+        job = next(job for job in plan.jobs if job.kind == "retrained")
+        scene = TrialScene(job.cell.base, tmp_path / "latents")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(generator, "time_drawing", lambda *_: DrawingTime(step=0.0, once=1.0))
+            patch.setattr(generator, "forward_seconds", lambda *_: 0.0)
+            return scene.judging_seconds(setting_of(job.cell.base, scene, 0))
+
+    prompts = len(tiny_digits.captions()["seven"]) + 9
+    assert images() == 2 * prompts + 2 * (1 + 2)
+    assert images("drawing.images=5", "probes.images=3") == 5 * prompts + 3 * (1 + 2)
+    assert images("probes.noise=[0.1, 0.2]", "probes.relearn=[]") == 2 * prompts + 2 * (1 + 2)
 
 
 def test_names_of_nets_do_not_depend_on_rounding_where_the_source_is_told() -> None:

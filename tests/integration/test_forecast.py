@@ -7,10 +7,12 @@ import pytest
 from tests.integration.test_bench_run import JOBS, TABLE, tiny_bench
 
 from expunge import forecast, forecast_bench
+from expunge.bench import forecast as bench_forecast
 from expunge.bench import parse_bench, run_bench
 from expunge.cli import main
-from expunge.core import InputError
+from expunge.core import GuardError, InputError
 from expunge.runs import prepare
+from expunge.runs.forecasts.drawing import time_drawing
 from expunge.runs.forecasts.probe import Probe
 from expunge.runs.forecasts.run import advice, relearn_seconds
 
@@ -78,11 +80,38 @@ def test_steps_are_extrapolated_without_the_first() -> None:
     assert Probe(1).seconds(lambda: None) < 0.1
 
 
+@pytest.mark.parametrize(("at", "seconds"), [(4, pytest.approx(10, rel=0.6)), (1, None), (0, None)])
+def test_steps_before_a_divergence_count(at, seconds) -> None:
+    probe = Probe(60)
+
+    def diverges() -> None:
+        for step in range(at):
+            probe({"stage": "repair", "step": step, "total": 1000})
+            time.sleep(0.01)
+        raise GuardError("the loss became nan")
+
+    assert probe.seconds(diverges) == seconds
+
+
+def test_steps_of_drawing_are_told_from_what_is_done_once() -> None:
+    called = []
+
+    def draw(steps: int) -> None:
+        called.append(steps)
+        time.sleep(0.2 + 0.1 * steps + (0.5 if len(called) == 1 else 0))  # the first warms up
+
+    found = time_drawing(draw, images=10)
+    assert called == [2, 2, 4]
+    assert found.step == pytest.approx(0.01, rel=0.5)
+    assert found.once == pytest.approx(0.02, rel=0.8)
+    assert found.of(50) == found.once + 50 * found.step
+
+
 @pytest.mark.parametrize(
     ("method", "retrain", "words"),
     [(2.0, 1.0, "Retrain instead"), (1.0, 4.0, "costs 25 %"), (1.0, None, "no telling")],
 )
-def testadvice(method, retrain, words) -> None:
+def test_advice(method, retrain, words) -> None:
     assert words in advice(method, retrain)
 
 
@@ -126,6 +155,22 @@ def test_the_original_that_is_there_is_not_trained_again(tmp_path) -> None:
         for name in ("store", "nothing")
     )
     assert (one["trainings"], two["trainings"]) == (1, 2)
+
+
+def test_trials_of_tuning_count_once_for_those_who_share_them(tmp_path) -> None:
+    tuned = {"label": "SalUn", "name": "salun", "epochs": 1, "tune": {"lr": [1e-4, 0.1, "log"]}}
+    control = tuned | {"label": "control", "mask": "random", "tune": "SalUn"}
+
+    def methods(**changes: object) -> tuple[float, int]:
+        plan = parse_bench(tiny_bench(seeds=[0], method=[tuned, control], **changes))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bench_forecast, "method_seconds", lambda *_: 1.0)
+            found = forecast_bench(plan, store=tmp_path / "store", seconds=1)
+        return found["seconds"]["methods"], found["trainings"]
+
+    # The retrained model that trials are compared with is one more to train.
+    assert methods(tune={"trials": 3, "seed": 9}) == (2 + 3, 2 + 1)
+    assert methods(tune={"trials": 5, "seed": 9, "objective": "oracle-free"}) == (2 + 5, 2)
 
 
 def test_dry_runs_of_a_bench(tmp_path, monkeypatch, capsys) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -187,10 +188,9 @@ class Worker(JobWorker[Job, Result]):
         assert budget is not None  # a plan where something is tuned has a budget
         assert label is not None  # only then is this called
         if self._pilot is None or self._pilot.cell is not cell:
-            setting = setting_of(cell.run(budget.seed), self._data(cell), cell.base.seed)
             self._pilot = Pilot(
-                cell, self.around(cell), setting, budget, self._store, self._original,
-                self._take, partial(self._unlearned, cell),
+                cell, self.around(cell), self.piloted(cell, budget.seed), budget, self._store,
+                self._original, self._take, partial(self._unlearned, cell),
             )  # fmt: skip
         best, trials = self._pilot.search(label, self._lender(job))
         return Tuning(
@@ -200,6 +200,10 @@ class Worker(JobWorker[Job, Result]):
             trials=trials,
             best=best,
         )
+
+    def piloted(self, cell: Cell, seed: int) -> Setting:
+        """The run on which methods are tuned."""
+        return setting_of(cell.run(seed), self._data(cell), cell.base.seed)
 
     def _lender(self, job: Job) -> Method:
         """The method whose fields are tuned, as it is without tuning."""
@@ -230,10 +234,12 @@ class Worker(JobWorker[Job, Result]):
         if self._loaded is None or self._loaded[0] != place:
             # Frees the old before reading new.
             self._loaded = self._base = self._prepared = self._pilot = None
-            cache = self._store.folder / "latents"
-            loaded = load_setting(cell.base, self._store, cache, self._options)
-            self._loaded = place, loaded
+            self._loaded = place, self.load(cell.base, self._store.folder / "latents")
         return self._loaded[1]
+
+    def load(self, config: Config | GeneratorConfig, latents: Path) -> Loaded | LoadedScene:
+        """What the cells of one data set and model share; ``latents`` is where those are kept."""
+        return load_setting(config, self._store, latents, self._options)
 
     def around(self, cell: Cell) -> Setting:
         """The run that the original belongs to, whatever the seed."""

@@ -1,6 +1,5 @@
 """What it will cost to make a text-to-image pipeline forget, from trials of some seconds."""
 
-import time
 from typing import Any
 
 import torch
@@ -18,15 +17,14 @@ from ...tasks import denoiser_of, text_to_image
 from ...tasks.diffusion.lora import add_lora
 from ..erasure import encoded, plan_of
 from ..settings.loaded import find_device
+from .drawing import DrawingTime, time_drawing
 from .probe import FORECAST_SCHEMA, Probe
-
-_STEPS = 2  # of each trial image: the second is not the first, which warms up
 
 
 def forecast_erase(config: EraseConfig, *, seconds: float = 10.0) -> dict[str, Any]:
     """Say what it will cost to erase concepts, without writing anything.
 
-    One image is generated with few steps, and the method is tried on it for ``seconds``; the rest
+    Images are generated with few steps, and the method is tried on it for ``seconds``; the rest
     is extrapolated. Counting exposed parts is not seen, and latents that are there are not either.
 
     Returns:
@@ -45,7 +43,7 @@ def forecast_erase(config: EraseConfig, *, seconds: float = 10.0) -> dict[str, A
     )
     _, start = denoiser_of(pipeline)
     with PeakMemory(find_device(config.device)) as memory:
-        step, latent = _trial_image(config, pipeline)
+        drawing, latent = _trial_image(config, pipeline)
         data = _stand_in(config, latent)
 
         def run() -> None:
@@ -62,9 +60,9 @@ def forecast_erase(config: EraseConfig, *, seconds: float = 10.0) -> dict[str, A
     plan = plan_of(config)
     shown = 2 * plan.images * len(plan.prompts)
     parts = {
-        "images to learn from": learnt * config.images.steps * step,
+        "images to learn from": learnt * drawing.of(config.images.steps),
         "method": method,
-        "images to show": shown * config.drawing.steps * step,
+        "images to show": shown * drawing.of(config.drawing.steps),
     }
     known = [value for value in parts.values() if value is not None]
     return {
@@ -78,20 +76,19 @@ def forecast_erase(config: EraseConfig, *, seconds: float = 10.0) -> dict[str, A
     }
 
 
-def _trial_image(config: EraseConfig, pipeline: Any) -> tuple[float, torch.Tensor]:
-    """Seconds of one denoising step of one image, in batches as asked for, and its latent."""
-    batch = config.images.batch_size
-    text = next(iter(config.forget.values()))[0]
-    how: dict[str, Any] = {
-        "guidance": config.images.guidance,
-        "batch_size": batch,
-        "side": config.side,
-    }
-    images = generate(pipeline, [text] * batch, list(range(batch)), steps=1, **how)
-    began = time.perf_counter()
-    generate(pipeline, [text] * batch, list(range(batch)), steps=_STEPS, **how)
-    step = (time.perf_counter() - began) / _STEPS / batch
-    return step, encoded(pipeline, images[:1])
+def _trial_image(config: EraseConfig, pipeline: Any) -> tuple[DrawingTime, torch.Tensor]:
+    """How long drawing takes, in batches as asked for; and the latent of an image."""
+    batch, text = config.images.batch_size, next(iter(config.forget.values()))[0]
+    images = torch.empty(0)
+
+    def draw(steps: int) -> None:
+        nonlocal images
+        images = generate(
+            pipeline, [text] * batch, list(range(batch)), steps=steps,
+            guidance=config.images.guidance, batch_size=batch, side=config.side,
+        )  # fmt: skip
+
+    return time_drawing(draw, batch), encoded(pipeline, images[:1])
 
 
 def _stand_in(config: EraseConfig, latent: torch.Tensor) -> UnlearningData:

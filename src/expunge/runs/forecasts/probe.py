@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...core.errors import GuardError
+
 FORECAST_SCHEMA = "expunge.forecast/1"
 
 
@@ -42,15 +44,18 @@ class Probe:
             raise _Enough
 
     def seconds(self, run: Callable[[], object]) -> float | None:
-        """Of all that ``run`` does, measured or extrapolated; None if it logs no steps."""
+        """Of all that ``run`` does, measured or extrapolated; None if it logs no steps.
+
+        An untrained model may diverge where a trained one does not: the steps before that count.
+        """
         self.started = time.perf_counter()
         try:
             run()
-        except _Enough:
+        except (_Enough, GuardError):
             pass
         else:
             return time.perf_counter() - self.started
-        if self.first is None or self.last is None:
+        if self.first is None or self.last is None or self.last[1] == self.first[1]:
             return None
         rate = (self.last[0] - self.first[0]) / (self.last[1] - self.first[1])
         return self.behind + rate * self.total

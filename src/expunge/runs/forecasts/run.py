@@ -1,6 +1,7 @@
 """What a run will cost, from probes of some seconds: time, passes and memory."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,11 +14,14 @@ from ...core.precision import with_precision
 from ...core.unlearn import unlearn
 from ...evaluation.relearn import MEASURED_SAMPLES, Relearning
 from ...training import train
+from ..models import Training
 from ..prepare import prepare
 from ..settings.samples import SampleSetting
+from ..settings.setting import Setting
 from .probe import FORECAST_SCHEMA, Probe
 
 _FORWARD_SAMPLES = 256
+TRAINING_PASSES = 3  # forward passes that a training step on a sample takes as long as
 
 
 def forecast_run(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
@@ -43,7 +47,10 @@ def forecast_run(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
     start = setting.loaded.given() if setting.loaded.given is not None else setting.untrained()
     share = len(setting.data.retain) / len(setting.bundle.train)
     with PeakMemory(setting.device) as memory:
-        one = training_seconds(setting, seconds / 3)
+        one = None
+        if setting.recipe is not None:
+            whole = replace(setting.reference(1), dataset=setting.bundle.train)
+            one = training_seconds(whole, seconds / 3)
         method = method_seconds(setting, start, seconds / 3)
         forward = forward_seconds(setting, start)
     models = 3 + config.reference.retrain
@@ -68,23 +75,20 @@ def forecast_run(config: Config, *, seconds: float = 10.0) -> dict[str, Any]:
     }
 
 
-def training_seconds(setting: SampleSetting, limit: float) -> float | None:
-    """Of one training by the recipe, tried for ``limit``; None without a recipe."""
-    if setting.recipe is None:
-        return None
-    model, recipe = setting.untrained(), setting.recipe
+def training_seconds(training: Training, limit: float) -> float | None:
+    """Of one training, tried for ``limit``."""
 
     def run() -> None:
         train(
-            model, setting.bundle.train, recipe, task=setting.task, device=setting.device,
-            precision=setting.precision, on_log=probe,
+            training.fresh(), training.dataset, training.recipe, task=training.task,
+            device=training.device, precision=training.precision, on_log=probe,
         )  # fmt: skip
 
     probe = Probe(limit)
     return probe.seconds(run)
 
 
-def method_seconds(setting: SampleSetting, start: nn.Module, limit: float) -> float | None:
+def method_seconds(setting: Setting, start: nn.Module, limit: float) -> float | None:
     """Of the method from ``start``, tried for ``limit``; None if it logs no steps."""
 
     def run() -> None:
@@ -97,7 +101,7 @@ def method_seconds(setting: SampleSetting, start: nn.Module, limit: float) -> fl
     return probe.seconds(run)
 
 
-def forward_seconds(setting: SampleSetting, model: nn.Module) -> float:
+def forward_seconds(setting: Setting, model: nn.Module) -> float:
     """Of one sample, with gradients off."""
     task = with_precision(setting.task, setting.precision, setting.device)
     dataset, model = setting.data.retain, model.to(setting.device).eval()
@@ -110,9 +114,9 @@ def forward_seconds(setting: SampleSetting, model: nn.Module) -> float:
 
 
 def relearn_seconds(setting: SampleSetting, forward: float) -> float:
-    """Of one relearn curve; a training step on a sample takes three times its forward pass."""
+    """Of one relearn curve of a model whose forward pass takes ``forward`` per sample."""
     protocol = Relearning()
-    trained = 3 * sum(protocol.sizes(setting.data)) * protocol.steps[-1]
+    trained = TRAINING_PASSES * sum(protocol.sizes(setting.data)) * protocol.steps[-1]
     measured = min(MEASURED_SAMPLES, len(setting.data.forget)) * len(protocol.steps)
     return forward * (trained + measured)
 

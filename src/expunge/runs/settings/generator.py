@@ -125,12 +125,12 @@ class GeneratorSetting:
 
     def untrained(self) -> nn.Module:
         """A denoiser before training."""
-        model: nn.Module = self.scene.make_pipeline(derive_seed(self.seed, "fresh") % 2**31).unet
+        model = self.scene.denoiser(derive_seed(self.seed, "fresh") % 2**31)
         return model.to(self.device).eval()
 
     def measure(self, model: nn.Module, role: Kind, wanted: Wanted) -> Record:
         """A record of one model by itself; see ``Setting``."""
-        pipeline, plan = self._pipeline(model), self._plan()
+        pipeline, plan = self.pipeline(model), self.plan()
         with autocast(self.precision, self.device):
             scores, prompts = score_generator(
                 pipeline, plan, self.loaded.judge, self.loaded.real(self.concept), role=role
@@ -191,8 +191,8 @@ class GeneratorSetting:
             "unlearned": lambda: result.model,
             **{role: one.load for role, one in retrained},
         }
-        pipelines = LoadedInTurn(loaders, self._pipeline)
-        plan, judge = self._plan(), self.loaded.judge
+        pipelines = LoadedInTurn(loaders, self.pipeline)
+        plan, judge = self.plan(), self.loaded.judge
         record = evaluate_generator(
             record, pipelines, plan, judge=judge, real=scene.real(self.concept)
         )
@@ -230,7 +230,7 @@ class GeneratorSetting:
 
     def pilot(self, model: nn.Module) -> Scores:
         """Shares that the judge recognises, by which settings are tuned."""
-        pipeline, plan = self._pipeline(model), self._plan()
+        pipeline, plan = self.pipeline(model), self.plan()
         with autocast(self.precision, self.device):
             return score_generator(
                 pipeline, plan, self.loaded.judge, self.loaded.real(self.concept)
@@ -238,7 +238,7 @@ class GeneratorSetting:
 
     def needed_bytes(self) -> int:
         """What a run writes at most: models, a pipeline, checkpoints."""
-        model = self.scene.make_pipeline(0).unet
+        model = self.scene.denoiser(0)
         weights: int = sum(p.numel() * p.element_size() for p in model.parameters())
         return 10 * weights + 10 * MEGABYTE
 
@@ -250,7 +250,7 @@ class GeneratorSetting:
     def save(self, result: Unlearned, record: Record, folder: Path) -> None:
         """Leave the unlearned model as a folder of diffusers, with its card."""
         with quiet():
-            write_folder(folder / PIPELINE, self._pipeline(result.model).save_pretrained)
+            write_folder(folder / PIPELINE, self.pipeline(result.model).save_pretrained)
         write_card(record, folder / PIPELINE, library="diffusers", file=PIPELINE)
 
     @property
@@ -266,7 +266,7 @@ class GeneratorSetting:
         return Training(
             name=name,
             identity=identity,
-            fresh=partial(_denoiser, self.scene, seed),
+            fresh=partial(self.scene.denoiser, seed),
             dataset=dataset,
             recipe=RECIPES[self.scene.recipe],
             task=self.scene.task(),
@@ -276,13 +276,15 @@ class GeneratorSetting:
             key=key_of(identity),
         )
 
-    def _pipeline(self, model: nn.Module) -> Any:
+    def pipeline(self, model: nn.Module) -> Any:
+        """A pipeline with ``model`` as its denoiser."""
         pipeline = self.scene.make_pipeline(0)
         return with_denoiser(
             pipeline if self.device.type == "cpu" else pipeline.to(self.device), model
         )
 
-    def _plan(self) -> GenerationPlan:
+    def plan(self) -> GenerationPlan:
+        """What is generated to judge a model."""
         return GenerationPlan(
             prompts=self.scene.prompts(self.concept), **self.config.drawing.model_dump()
         )
@@ -293,8 +295,3 @@ class GeneratorSetting:
             "forget_loss": health[Split.FORGET].loss,
             "retain_loss": health[Split.RETAIN].loss,
         }
-
-
-def _denoiser(scene: Scene, seed: int) -> nn.Module:
-    model: nn.Module = scene.make_pipeline(seed).unet
-    return model

@@ -1,7 +1,7 @@
 """A scene with its judge, loaded once for all concepts."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from ...config.generator import GeneratorConfig
@@ -9,7 +9,7 @@ from ...evaluation import ImageJudge, Predictions
 from ..models import RunOptions, Shelf, train_or_take
 from .loaded import find_device
 from .scene import Scene, as_judge, judge_training
-from .scenes import load_scene
+from .scenes import Codec, load_scene
 
 
 class LoadedScene:
@@ -50,7 +50,8 @@ def load_generator(
     Raises:
         InputError: If there is no such scene, or a package or file is missing.
     """
-    scene, device = load_scene(config.scene, cache), find_device(config.device)
+    scene = load_scene(config.scene, partial(Codec, cache))
+    device = find_device(config.device)
 
     def train() -> ImageJudge:
         return as_judge(scene, train_or_take(judge_training(scene), shelf, options), device)

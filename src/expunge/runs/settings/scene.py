@@ -65,6 +65,11 @@ class Scene:
         """The concepts, in the order of labels."""
         return list(self.captions)
 
+    def denoiser(self, seed: int) -> nn.Module:
+        """An untrained denoiser for a seed, on the CPU."""
+        model: nn.Module = self.make_pipeline(seed).unet
+        return model
+
     def task(self, **options: Any) -> Denoising:
         """The task of generating these concepts."""
         pipeline = self.make_pipeline(0)

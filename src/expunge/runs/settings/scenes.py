@@ -1,5 +1,6 @@
 """The scenes that come with the library: digits in words, digits by class, Imagenette."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,36 +45,30 @@ def digit_classes_scene() -> Scene:
     )
 
 
-def imagenette_scene(cache: Path) -> Scene:
+def imagenette_scene(codec_of: "CodecOf") -> Scene:
     """Imagenette at 64 pixels in the latents of TAESD.
 
     Args:
-        cache: Folder where latents are kept: they take minutes to compute once.
+        codec_of: Gives the latents of images: they take minutes to compute once.
 
     Raises:
         InputError: If a package of ``expunge[diffusion]`` is missing.
         DataError: If the images or the weights of TAESD are not there.
     """
     autoencoder = small_imagenette.load_taesd()
+    codec = codec_of(autoencoder)
     bundle = load_source("imagenette64", validation=0)
     assert bundle.test is not None  # it comes with one
-    latents = kept_latents(autoencoder, bundle.train, cache)
     # The judge learns from what a perfect model could generate: at 64 pixels the autoencoder
     # leaves marks by which a judge of photographs would go.
-    seen = replace(
-        bundle,
-        train=through_autoencoder(autoencoder, bundle.train, latents, cache),
-        test=through_autoencoder(
-            autoencoder, bundle.test, kept_latents(autoencoder, bundle.test, cache), cache
-        ),
-    )
+    seen = replace(bundle, train=codec.decoded(bundle.train), test=codec.decoded(bundle.test))
     return Scene(
         "imagenette64",
         "a small Stable Diffusion in the latents of TAESD",
         small_imagenette.captions(),
         small_imagenette.make_pipeline,
         seen,
-        LatentSet(latents, bundle.train.labels),
+        LatentSet(codec.latents(bundle.train), bundle.train.labels),
         "small-diffusion",
         "auto",
         JudgePlan(
@@ -98,46 +93,61 @@ def scene_concepts(name: str) -> list[str]:
     return list(small_imagenette.NAMES if name == "imagenette64" else tiny_digits.NAMES)
 
 
-def load_scene(name: str, cache: Path) -> Scene:
-    """A scene by its name.
+def load_scene(name: str, codec_of: "CodecOf") -> Scene:
+    """A scene by its name; ``codec_of`` gives its latents if it has any.
 
     Raises:
         InputError: If there is none of that name, or as the scene says.
     """
     check_choice(SCENES, scene=name)
     if name == "imagenette64":
-        return imagenette_scene(cache)
+        return imagenette_scene(codec_of)
     return digits_scene() if name == "digits" else digit_classes_scene()
 
 
-def kept_latents(autoencoder: Any, images: ImageSet, cache: Path) -> torch.Tensor:
-    """Latents of images (N, ...), from ``cache`` if they were computed before."""
-    key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}"
-    path = cache / f"{key}.safetensors"
-    if (known := read_or_none(path)) is not None:
-        return known[0]["latents"]
-    latents = encode_images(autoencoder, images.images)
-    write_tensors(path, {"latents": latents.contiguous()}, {})
-    return latents
+class Codec:
+    """What an autoencoder makes of images, each kept in a folder once it is computed.
+
+    Args:
+        cache: The folder.
+        autoencoder: Of diffusers.
+    """
+
+    def __init__(self, cache: Path, autoencoder: Any) -> None:
+        self._cache, self.autoencoder = cache, autoencoder
+
+    def latents(self, images: ImageSet) -> torch.Tensor:
+        """Latents of images (N, ...)."""
+        return self._kept(images, "latents")
+
+    def decoded(self, images: ImageSet) -> ImageSet:
+        """Images as they come back from their latents."""
+        return ImageSet(
+            self._kept(images, "images"),
+            images.labels,
+            ids=images.ids,
+            classes=images.classes,
+            mean=images.mean,
+            std=images.std,
+            augmentation=images.augmentation,
+        )
+
+    def path(self, images: ImageSet, what: str) -> Path:
+        """Where ``"latents"`` or decoded ``"images"`` of a set are kept."""
+        key = f"{model_digest(self.autoencoder)[:16]}-{images.fingerprint()[:16]}"
+        return self._cache / f"{key}{'' if what == 'latents' else '-decoded'}.safetensors"
+
+    def _kept(self, images: ImageSet, what: str) -> torch.Tensor:
+        path = self.path(images, what)
+        if (known := read_or_none(path)) is not None:
+            return known[0][what]
+        found = (
+            encode_images(self.autoencoder, images.images)
+            if what == "latents"
+            else decode_latents(self.autoencoder, self.latents(images))
+        ).contiguous()
+        write_tensors(path, {what: found}, {})
+        return found
 
 
-def through_autoencoder(
-    autoencoder: Any, images: ImageSet, latents: torch.Tensor, cache: Path
-) -> ImageSet:
-    """Images as they come back from their latents, kept in ``cache`` like those."""
-    key = f"{model_digest(autoencoder)[:16]}-{images.fingerprint()[:16]}-decoded"
-    path = cache / f"{key}.safetensors"
-    if (known := read_or_none(path)) is not None:
-        pixels = known[0]["images"]
-    else:
-        pixels = decode_latents(autoencoder, latents)
-        write_tensors(path, {"images": pixels.contiguous()}, {})
-    return ImageSet(
-        pixels,
-        images.labels,
-        ids=images.ids,
-        classes=images.classes,
-        mean=images.mean,
-        std=images.std,
-        augmentation=images.augmentation,
-    )
+CodecOf = Callable[[Any], Codec]  # of an autoencoder
