@@ -9,6 +9,7 @@ from torch import nn
 
 from ...config import Config
 from ...core.data import fetch
+from ...core.guard import Guard
 from ...core.memory import PeakMemory
 from ...core.precision import with_precision
 from ...core.unlearn import unlearn
@@ -21,6 +22,7 @@ from ..settings.setting import Setting
 from .probe import FORECAST_SCHEMA, Probe
 
 _FORWARD_SAMPLES = 256
+_GUARDED_SAMPLES = 32
 TRAINING_PASSES = 3  # forward passes that a training step on a sample takes as long as
 
 
@@ -89,16 +91,24 @@ def training_seconds(training: Training, limit: float) -> float | None:
 
 
 def method_seconds(setting: Setting, start: nn.Module, limit: float) -> float | None:
-    """Of the method from ``start``, tried for ``limit``; None if it logs no steps."""
+    """Of the method from ``start``, tried for ``limit``; None if it logs no steps.
+
+    The guard looks at few samples while the method is tried; all that it looks at are counted.
+    """
 
     def run() -> None:
         unlearn(
             start, setting.data, setting.method, task=setting.task, seed=setting.seed,
-            device=setting.device, precision=setting.precision, on_log=probe,
+            device=setting.device, precision=setting.precision, on_log=probe, guard=few,
         )  # fmt: skip
 
-    probe = Probe(limit)
-    return probe.seconds(run)
+    probe, few = Probe(limit), Guard(samples=_GUARDED_SAMPLES)
+    steps = probe.seconds(run)
+    if steps is None:
+        return None
+    sizes = (len(setting.data.forget), len(setting.data.retain))
+    more = sum(max(0, min(size, Guard().samples) - few.samples) for size in sizes)
+    return steps + 2 * more * forward_seconds(setting, start)  # before and after
 
 
 def forward_seconds(setting: Setting, model: nn.Module) -> float:
