@@ -20,6 +20,7 @@ from expunge.cli.shared.errors import _explained
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + {room}
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+{then}
 text, code = _explained({error})
 print(code, text)
 """
@@ -40,8 +41,31 @@ print(code, text)
 def test_a_process_without_room_says_so(error: str, room: int, told: str) -> None:
     preload = "" if room == 1 << 20 else "import expunge.core.memory\n"
     done = subprocess.run(
-        [sys.executable, "-c", preload + CODE.format(error=error, room=room)],
+        [sys.executable, "-c", preload + CODE.format(error=error, room=room, then="")],
         capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.stdout.startswith(told), done.stderr[-500:]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+@pytest.mark.parametrize(
+    ("then", "error", "told"),
+    [
+        # What a package mapped before it failed to load is given back when its exception is told.
+        (
+            "import mmap; mmap.mmap(-1, room - (1 << 20)).close()",
+            "ImportError('torch can only be initialized once')",
+            "2 error: memory ran out",
+        ),
+        ("sys.modules['torch'] = None", "ValueError('x')", "1 error: unexpected ValueError"),
+    ],
+)
+def test_a_package_that_could_not_be_loaded(then: str, error: str, told: str) -> None:
+    room = 512 << 20
+    code = CODE.format(error=error, room=room, then=f"room = {room}; {then}")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.stdout.startswith(told), done.stderr[-500:]
 
@@ -65,4 +89,4 @@ def test_a_panic_of_a_package_ends_in_a_message(capsys) -> None:
 
 def test_no_limit_is_not_full() -> None:
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
-        assert not errors._is_nearly_full()
+        assert not errors._was_nearly_full()

@@ -87,10 +87,12 @@ def _is_out_of_memory(error: BaseException) -> bool:
     packages cannot be loaded, not even the one that would judge the error.
     """
     is_lost = isinstance(error, SystemError | ImportError) or _is_panic(error)
-    if is_lost and _is_nearly_full():
+    if is_lost and _was_nearly_full():
         return True
-    from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch
-
+    try:
+        from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch
+    except ImportError:  # which is what failed
+        return False
     return is_out_of_memory(error)
 
 
@@ -99,16 +101,20 @@ def _is_panic(error: BaseException) -> bool:
     return type(error).__module__ == "pyo3_runtime"
 
 
-def _is_nearly_full() -> bool:
-    """Whether this process has come within 64 MB of the limit of its address space, on Linux."""
+def _was_nearly_full() -> bool:
+    """Whether this process ever came within 64 MB of the limit of its address space, on Linux.
+
+    Ever: what a package had when it failed to load is given back by the time of its exception.
+    """
     try:
         import resource  # noqa: PLC0415  not on Windows
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        peak = int(status.partition("VmPeak:")[2].split()[0]) << 10
     except (ImportError, OSError, ValueError, IndexError):
         return False
-    return limit != resource.RLIM_INFINITY and limit - pages * resource.getpagesize() < _NARROW
+    return limit != resource.RLIM_INFINITY and limit - peak < _NARROW
 
 
 def _text(error: Exception) -> str:
