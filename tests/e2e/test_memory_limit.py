@@ -1,12 +1,14 @@
-"""At a limit of the address space errors are nobody's; they are told as what they are."""
+"""Without memory errors are nobody's; they are told as what they are."""
 
 import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 
 from expunge.cli.shared import errors
 
@@ -90,3 +92,24 @@ def test_a_panic_of_a_package_ends_in_a_message(capsys) -> None:
 def test_no_limit_is_not_full() -> None:
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
         assert not errors._was_nearly_full()
+
+
+def test_an_image_of_gigabytes_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """In a process of its own: Pillow's warning, of which this sentence says more, stays away."""
+    for number in range(40):
+        place = tmp_path / "train" / ("cat" if number % 2 else "dog") / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), number).save(place)
+    Image.new("1", (13_000, 13_000)).save(tmp_path / "train" / "cat" / "1.png")
+    (tmp_path / "c.toml").write_text(
+        f'data = {{ source = "imagefolder", path = "{tmp_path}", image_size = 8, test = 0.2, '
+        'forget = { kind = "random", fraction = 0.1 } }\n'
+        'model = { name = "small" }\ntraining = { recipe = "quick" }\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "expunge", "check", str(tmp_path / "c.toml")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "has 13000 x 13000 pixels" in done.stderr
+    assert "Warning" not in done.stderr

@@ -3,6 +3,7 @@
 import functools
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
@@ -38,6 +39,8 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
             keep_freed_memory()
             signal.signal(signal.SIGTERM, _told_to_end)
+            # Pillow's, before images of so many pixels are refused by a message of our own.
+            warnings.filterwarnings("ignore", r"Image size \(\d+ pixels\) exceeds limit")
         try:
             function(*args, **kwargs)
         except KeyboardInterrupt as error:
