@@ -72,6 +72,18 @@ def test_a_package_that_could_not_be_loaded(then: str, error: str, told: str) ->
     assert done.stdout.startswith(told), done.stderr[-500:]
 
 
+def test_a_command_whose_packages_cannot_be_loaded_says_so() -> None:
+    """No traceback: what tells our own errors from others must not load anything either."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from expunge.cli import main; sys.exit(main(['methods']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: unexpected ModuleNotFoundError")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_panic_of_a_package_ends_in_a_message(capsys) -> None:
     @errors.guarded
     def panics() -> None:

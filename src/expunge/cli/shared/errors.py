@@ -11,8 +11,6 @@ from typing import Any
 
 import typer
 
-import expunge
-
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
 OWN_PROCESS: ContextVar[bool] = ContextVar("own_process", default=False)
@@ -52,11 +50,6 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(TERMINATED if told else INTERRUPTED) from None
         except (typer.Exit, BrokenPipeError):
             raise
-        except expunge.ExpungeError as error:
-            if DEBUG.get():
-                raise
-            _say(f"error: {_text(error)}")
-            raise typer.Exit(error.exit_code) from None
         except BaseException as error:
             if DEBUG.get() or not (isinstance(error, Exception) or _is_panic(error)):
                 raise
@@ -68,7 +61,11 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _explained(error: BaseException) -> tuple[str, int]:
-    """What to say of an exception of somebody else, and with what code to end."""
+    """What to say of an exception, and with what code to end."""
+    # Not by expunge.ExpungeError, which is loaded when it is named: that may be what failed.
+    own = sys.modules.get("expunge.core.errors")
+    if own is not None and isinstance(error, own.ExpungeError):
+        return f"error: {_text(error)}", error.exit_code
     if _is_out_of_memory(error):
         return (
             "error: memory ran out; end other programs, or use less of it (a smaller batch_size or "
@@ -120,7 +117,7 @@ def _was_nearly_full() -> bool:
     return limit != resource.RLIM_INFINITY and limit - peak < _NARROW
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     problems = getattr(error, "problems", None)
     if problems is None or len(problems) == 1:
         return str(error)
