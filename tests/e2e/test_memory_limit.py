@@ -60,6 +60,7 @@ def test_a_process_without_room_says_so(error: str, room: int, told: str) -> Non
             "2 error: memory ran out",
         ),
         ("sys.modules['torch'] = None", "ValueError('x')", "1 error: unexpected ValueError"),
+        ("sys.modules['torch'] = None", "MemoryError()", "2 error: memory ran out"),
     ],
 )
 def test_a_package_that_could_not_be_loaded(then: str, error: str, told: str) -> None:

@@ -3,22 +3,39 @@
 from collections.abc import Mapping
 
 from ..core.schemas.record import Relearn, Scores
+from ..metrics import average_gap
 
 _TIMES = 1.5  # of the larger loss to the smaller
 _NATS = 0.1
 _SPREADS = 3.0  # of the difference between two retrained models
 _POINTS = 10.0  # of accuracy while relearning
+_FLOORS, _CHANCE, _LEAST = 2.0, 0.3, 0.6  # average gaps; the last two in points
 
 
 def remarks(scores: Mapping[str, Scores], relearn: Relearn | None) -> list[str]:
-    """Sentences on the loss on D_f and on relearning, where they differ beyond chance.
+    """Sentences on the average gap, the loss on D_f and relearning, where beyond chance.
 
     Args:
         scores: By role; nothing is said without ``retrained``.
         relearn: Curves of accuracy on relearned samples, by role.
     """
-    found = (_on_loss(scores), None if relearn is None else _on_relearning(relearn))
+    relearned = None if relearn is None else _on_relearning(relearn)
+    found = (_on_gap(scores), _on_loss(scores), relearned)
     return [sentence for sentence in found if sentence is not None]
+
+
+def _on_gap(scores: Mapping[str, Scores]) -> str | None:
+    """Two retrained models differ, too: the floor below which no gap says anything."""
+    if not {"unlearned", "retrained", "retrained_again"} <= set(scores):
+        return None
+    aim = scores["retrained"]
+    gap, floor = (average_gap(scores[role], aim) for role in ("unlearned", "retrained_again"))
+    if gap is None or floor is None or gap <= max(_LEAST, _FLOORS * floor + _CHANCE):
+        return None
+    return (
+        f"The average gap to the retrained model is {gap:.2f} points, that of two retrained models "
+        f"to one another {floor:.2f}: do not take it for a retrained one."
+    )
 
 
 def _on_loss(scores: Mapping[str, Scores]) -> str | None:

@@ -87,7 +87,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     packages cannot be loaded, not even the one that would judge the error.
     """
     is_lost = isinstance(error, SystemError | ImportError) or _is_panic(error)
-    if is_lost and _was_nearly_full():
+    if isinstance(error, MemoryError) or (is_lost and _was_nearly_full()):
         return True
     try:
         from expunge.core.memory import is_out_of_memory  # noqa: PLC0415  imports torch

@@ -277,8 +277,8 @@ def verdict(record: Record) -> tuple[str, str]:
     name, sentence = VERDICTS[record.verdict.status]
     if record.verdict.status == "pass" and record.verdict.remarks:
         sentence = (
-            "By its answers the unlearned model behaves like one that never saw the {records}; "
-            "in another way it can be told apart."
+            "Within the limits of these tests the unlearned model behaves like one that never saw "
+            "the {records}; it can still be told from such a one."
         )
     return name, sentence.format(records=plural(_found(record), "record"))
 
