@@ -27,7 +27,7 @@ from common import Row, conclude, parse
 from hardship_commands import Command, commands, finish, problems
 
 # Libraries in other languages abort where they get no memory, which no program can catch.
-_ABORTED = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGTRAP}
+_ABORTED = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGTRAP, 127}  # the last by the loader
 # A hardship starts a command, strikes, and returns what the command said and how to relieve it.
 Struck = tuple[list[tuple[int, str]], Callable[[], None]]
 

@@ -60,6 +60,11 @@ def test_a_process_without_room_says_so(error: str, room: int, told: str) -> Non
             "2 error: memory ran out",
         ),
         ("sys.modules['torch'] = None", "ValueError('x')", "1 error: unexpected ValueError"),
+        (
+            "import mmap; mmap.mmap(-1, room - (1 << 20)).close(); sys.modules['resource'] = None",
+            "ImportError('failed to map segment from shared object')",
+            "2 error: memory ran out",
+        ),
         ("sys.modules['torch'] = None", "MemoryError()", "2 error: memory ran out"),
     ],
 )

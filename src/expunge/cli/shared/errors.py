@@ -11,6 +11,11 @@ from typing import Any
 
 import typer
 
+try:  # now: when memory is gone, nothing more can be loaded
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
+
 DEBUG: ContextVar[bool] = ContextVar("debug", default=False)
 COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
 OWN_PROCESS: ContextVar[bool] = ContextVar("own_process", default=False)
@@ -106,15 +111,17 @@ def _was_nearly_full() -> bool:
 
     Ever: what a package had when it failed to load is given back by the time of its exception.
     """
+    if resource is None:
+        return False
     try:
-        import resource  # noqa: PLC0415  not on Windows
-
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         status = Path("/proc/self/status").read_text(encoding="ascii")
         peak = int(status.partition("VmPeak:")[2].split()[0]) << 10
-    except (ImportError, OSError, ValueError, IndexError):
+    except MemoryError:
+        return True
+    except (OSError, ValueError, IndexError):
         return False
-    return limit != resource.RLIM_INFINITY and limit - peak < _NARROW
+    return bool(limit != resource.RLIM_INFINITY and limit - peak < _NARROW)
 
 
 def _text(error: BaseException) -> str:
