@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Subset
+from torch.utils.data import Subset, TensorDataset
 
 from ..capabilities.data import FingerprintedSet
 from ..isolation import isolated_randomness, seed_everything
@@ -37,10 +37,11 @@ def content_digest(dataset: Any) -> str:
 
 
 class ItemDigests:
-    """SHA-256 over each item of a map-style set, found when it is asked for and kept.
+    """SHA-256 over each item of a map-style set, found when it is asked for.
 
     Items of sets that give another one at each reading, as those that augment do, count by their
-    targets; that is judged by the item that is read first.
+    targets; that is judged by the item that is read first. What was read is kept, but for rows of
+    tensors, which are read faster than they are kept.
 
     Args:
         dataset: Its items are tensors, arrays, images, numbers, texts, and tuples and mappings
@@ -51,13 +52,16 @@ class ItemDigests:
         self._dataset = dataset
         self._known: dict[int, tuple[bytes, bytes | None]] = {}
         self._is_random: bool | None = None
+        self._is_plain = _is_plain(dataset)
 
     def whole(self, row: int) -> bytes:
         """Of everything that is the same at each reading."""
-        return self._of(row)[0]
+        return _hashed(self._dataset[row]) if self._is_plain else self._of(row)[0]
 
     def input(self, row: int) -> bytes | None:
         """Of the item without its target; None if it is random or not told apart."""
+        if self._is_plain:
+            return _hashed(_without_target(self._dataset[row]))
         return self._of(row)[1]
 
     def _of(self, row: int) -> tuple[bytes, bytes | None]:
@@ -73,6 +77,13 @@ class ItemDigests:
             else:
                 self._known[row] = _hashed(item), _hashed(_without_target(item))
         return self._known[row]
+
+
+def _is_plain(dataset: Any) -> bool:
+    """Whether items are rows of tensors, which nothing random enters: seeding costs far more."""
+    if type(dataset) is Subset:
+        return _is_plain(dataset.dataset)
+    return type(dataset) is TensorDataset
 
 
 def _without_target(item: Any) -> Any:
