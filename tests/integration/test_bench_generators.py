@@ -2,21 +2,25 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("diffusers")
 
+import torch
+
 from expunge import Bench, LatentSet, forecast_bench
 from expunge.bench import Result, load_bench, run_bench
 from expunge.bench.grid import Job
 from expunge.bench.worker import Worker
 from expunge.cli import main
+from expunge.data.images.image_set import ImageSet
 from expunge.models.diffusion import tiny_digits
 from expunge.runs.forecasts import generator
 from expunge.runs.forecasts.drawing import DrawingTime
-from expunge.runs.forecasts.generator import TrialScene
+from expunge.runs.forecasts.generator import TrialCodec, TrialScene
 from expunge.runs.prepare import setting_of
 from expunge.runs.settings import scenes
 from expunge.runs.settings.scene import denoiser_name
@@ -184,6 +188,30 @@ def test_what_judging_costs_grows_with_what_is_drawn(tmp_path: Path) -> None:
     assert images() == 2 * prompts + 2 * (1 + 2)
     assert images("drawing.images=5", "probes.images=3") == 5 * prompts + 3 * (1 + 2)
     assert images("probes.noise=[0.1, 0.2]", "probes.relearn=[]") == 2 * prompts + 2 * (1 + 2)
+
+
+def test_latents_that_are_not_there_are_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two sets, by a clock of the test: 64 images are encoded in 1 s and decoded in 2."""
+    clock = [0.0]
+
+    def encode(_: Any, images: torch.Tensor) -> torch.Tensor:
+        clock.append(clock[-1] + 1)
+        return torch.zeros(len(images), 4, 1, 1)
+
+    monkeypatch.setattr(generator, "time", SimpleNamespace(perf_counter=lambda: clock[-1]))
+    monkeypatch.setattr(generator, "encode_images", encode)
+    monkeypatch.setattr(generator, "decode_latents", lambda *_: clock.append(clock[-1] + 2))
+    sets = [
+        ImageSet(torch.full((count, 1, 8, 8), count, dtype=torch.uint8), torch.arange(count) % 2)
+        for count in (128, 64)
+    ]
+    codec = TrialCodec(tmp_path, torch.nn.Linear(2, 2))
+    assert [len(codec.decoded(one)) for one in sets] == [128, 64]
+    assert codec.latents(sets[0]).shape == (128, 4, 1, 1)
+    assert codec.seconds == (1 + 2) * (128 + 64) / 64
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_of_nets_do_not_depend_on_rounding_where_the_source_is_told() -> None:

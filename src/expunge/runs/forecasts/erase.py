@@ -24,7 +24,7 @@ from .probe import FORECAST_SCHEMA, Probe
 def forecast_erase(config: EraseConfig, *, seconds: float = 10.0) -> dict[str, Any]:
     """Say what it will cost to erase concepts, without writing anything.
 
-    Images are generated with few steps, and the method is tried on it for ``seconds``; the rest
+    Images are generated with few steps, and the method is tried on one for ``seconds``; the rest
     is extrapolated. Counting exposed parts is not seen, and latents that are there are not either.
 
     Returns:

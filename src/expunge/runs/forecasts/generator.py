@@ -28,20 +28,28 @@ _ENCODED = 64  # images that are encoded and decoded to see how long it takes
 class TrialCodec(Codec):
     """Stands in for what was not computed yet; ``seconds`` says how long that will take."""
 
-    seconds = 0.0
+    def __init__(self, cache: Path, autoencoder: Any) -> None:
+        super().__init__(cache, autoencoder)
+        self._seconds: dict[Path, float] = {}  # by file, since latents are asked for twice
+
+    @property
+    def seconds(self) -> float:
+        """Of all that is missing."""
+        return sum(self._seconds.values())
 
     def _kept(self, images: ImageSet, what: str) -> torch.Tensor:
-        if self.path(images, what).is_file():
+        if (path := self.path(images, what)).is_file():
             return super()._kept(images, what)
+        # What is decoded has been encoded before.
+        latents = None if what == "latents" else self.latents(images)[:_ENCODED]
         began, few = time.perf_counter(), images.images[:_ENCODED]
-        latents = encode_images(self.autoencoder, few)
-        if what == "images":
-            began = time.perf_counter()
+        if latents is None:
+            found = encode_images(self.autoencoder, few)[:1].expand(len(images), -1, -1, -1)
+        else:
             decode_latents(self.autoencoder, latents)
-        self.seconds += (time.perf_counter() - began) * len(images) / len(few)
-        if what == "images":
-            return images.images
-        return latents[:1].expand(len(images), *latents.shape[1:])
+            found = images.images
+        self._seconds[path] = (time.perf_counter() - began) * len(images) / len(few)
+        return found
 
 
 class TrialScene(LoadedScene):
@@ -57,6 +65,7 @@ class TrialScene(LoadedScene):
         scene = load_scene(config.scene, partial(self._codec, cache))
         super().__init__(scene, partial(_untrained_judge, scene, find_device(config.device)))
         self._images: dict[str, float] = {}
+        self._forward: dict[str, float] = {}
 
     @property
     def latents_seconds(self) -> float:
@@ -69,7 +78,9 @@ class TrialScene(LoadedScene):
         seconds = image * len(setting.plan().prompts) * config.drawing.images
         if not config.concept:
             return seconds
-        forward = forward_seconds(setting, setting.untrained())
+        if setting.precision not in self._forward:  # as long for each concept
+            self._forward[setting.precision] = forward_seconds(setting, setting.untrained())
+        forward = self._forward[setting.precision]
         sizes = [len(setting.data.forget), len(setting.data.retain)]
         seconds += forward * sum(min(size, Guard().samples) for size in sizes)
         if (asked := config.probes) is None:
